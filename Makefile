@@ -1,0 +1,69 @@
+# Every command of the project. CI runs `make test` and nothing else.
+# The first target that needs it installs everything into .venv; until a requirement changes, that costs nothing again.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+NOTEBOOKS := $(wildcard notebooks)
+# No test may reach, or pay for, a real model. Set to nothing rather than unset: the environment goes before .env.
+OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format types imports coverage lab notebooks lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## Run both demos; without a key they use the offline assistant
+	@$(BIN)/python -m intercom_nb.demos
+
+test: check  ## Run every check; pytest's summary comes last
+
+check: lint types imports  ## The same as test
+	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --nbmake --nbmake-timeout=120 intercom_nb tests $(NOTEBOOKS)
+
+lint: $(STAMP)  ## Check style and formatting, notebooks included
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)  ## Mend what ruff can mend, and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)  ## Check types
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## Check that modules import only from the layers below them
+	$(BIN)/lint-imports --no-logo
+
+coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
+	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --cov=intercom_nb intercom_nb tests
+
+lab: $(STAMP)  ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks/
+
+notebooks: $(STAMP)  ## Run every notebook again and store its outputs
+	$(BIN)/python tools/refresh_notebooks.py
+
+# 3.11 is where the resolution begins, whichever Python runs it.
+lock: $(STAMP)  ## Resolve requirements-dev.lock anew
+	$(BIN)/uv --no-config pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements-dev.lock
+
+clean:  ## Remove .venv and everything the tools left behind
+	rm -rf .venv build dist htmlcov .coverage .coverage.*
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "intercom_nb needs Python 3.11 or later, and $(PYTHON) is not; name one that is: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv .venv || \
+		{ rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu, install python3-venv first"; exit 1; }
+
+# The package itself is built with the hatchling of the lock: nothing is fetched that has no hash.
+$(STAMP): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing intercom_nb and its development tools into .venv (about 140 packages; 1 to 3 minutes the first time)"
+	$(BIN)/python -m pip install --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(BIN)/python -m pip install --no-build-isolation --no-deps -e .
+	@touch $@
