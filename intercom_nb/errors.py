@@ -1,0 +1,208 @@
+"""Everything that can go wrong, as one tree; each error is built from facts and writes its own sentence.
+
+::
+
+    InterComError
+    ├── UnknownIdError        no agent, person or chat answers to that id or name
+    ├── InvalidNameError      a name that is empty, taken, or would break the text forms
+    ├── ChatRuleError         a rule of chats: members only, admin only, three at least, not oneself
+    ├── InvalidToolError      a Python function that cannot be a tool
+    ├── ToolCallError         a tool call that cannot be carried out as written
+    ├── ModelError            a model call that failed for good
+    │   └── MissingKeyError   a model was named and there is no key to call it with
+    ├── LifecycleError        asked of a service that has stopped or has not started
+    ├── LogError              the log cannot be written
+    │   ├── LogInUseError     another service is writing this log
+    │   ├── LogDamagedError   not a log, or one that was cut short
+    │   └── NewerLogError     written by a later version of this package
+    └── AgentFolderError      a folder of agents that cannot be read as it stands
+
+The same sentence serves both readers: raised at once in the cell of the person who made the mistake,
+or handed to the model as the output of its tool call.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+__all__ = [
+    "AgentFolderError",
+    "ChatRuleError",
+    "InterComError",
+    "InvalidNameError",
+    "InvalidToolError",
+    "LifecycleError",
+    "LogDamagedError",
+    "LogError",
+    "LogInUseError",
+    "MissingKeyError",
+    "ModelError",
+    "NewerLogError",
+    "ToolCallError",
+    "UnknownIdError",
+]
+
+_SHOWN = 20  # names listed in a sentence before "and n more": enough to mend a typo, short enough to read
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names as one readable list, cut after twenty; ``none`` if there are none."""
+    known = list(names)
+    if not known:
+        return "none"
+    more = len(known) - _SHOWN
+    return ", ".join(known[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+class InterComError(Exception):
+    """Root of every error this package raises on purpose."""
+
+
+class UnknownIdError(InterComError, LookupError):
+    """No agent, person or chat answers to an id or name.
+
+    Attributes
+    ----------
+    given : str
+        What was asked for.
+    known : tuple of str
+        The ids that would have been right.
+    """
+
+    def __init__(self, given: object, known: Iterable[str], *, kind: str = "agent or chat") -> None:
+        self.given = str(given)
+        self.known = tuple(known)
+        super().__init__(f"no {kind} has the id {self.given!r}; right would be one of: {listed(self.known)}")
+
+
+class InvalidNameError(InterComError, ValueError):
+    """A name or id that is empty, taken, or would break the text forms.
+
+    Attributes
+    ----------
+    given : str
+        The name as it was given.
+    """
+
+    def __init__(self, given: object, what_is_wrong: str) -> None:
+        self.given = str(given)
+        super().__init__(f"the name {self.given!r} {what_is_wrong}")
+
+
+class ChatRuleError(InterComError, ValueError):
+    """A rule of chats was broken: members only, admin only, three at least, never oneself."""
+
+
+class InvalidToolError(InterComError, TypeError):
+    """A Python function that cannot be a tool.
+
+    Attributes
+    ----------
+    function : object
+        What was given.
+    """
+
+    def __init__(self, function: object, what_is_wrong: str) -> None:
+        self.function = function
+        name = getattr(function, "__name__", None) or repr(function)
+        super().__init__(f"{name} cannot be a tool: {what_is_wrong}")
+
+
+class ToolCallError(InterComError, ValueError):
+    """A tool call that cannot be carried out as it was written."""
+
+
+class ModelError(InterComError):
+    """A model call that failed for good, after the client's own retries.
+
+    Attributes
+    ----------
+    status : int or None
+        The HTTP status, where there was one.
+    """
+
+    def __init__(self, sentence: str, *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(sentence)
+
+
+class MissingKeyError(ModelError):
+    """A model was named, and nothing says how to reach it.
+
+    Attributes
+    ----------
+    model : str
+        The model that was named.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"the model {model!r} needs a key: set OPENAI_API_KEY (in the environment or .env), or OPENAI_BASE_URL "
+            "for a server of your own; model='offline' needs neither"
+        )
+
+
+class LifecycleError(InterComError, RuntimeError):
+    """Asked of a service that has stopped, or that was never started."""
+
+
+class LogError(InterComError, OSError):
+    """The log cannot be written or read.
+
+    Attributes
+    ----------
+    path : Path or None
+        The log's file or folder; None for a log in memory.
+    """
+
+    def __init__(self, path: Path | None, what_is_wrong: str) -> None:
+        self.path = path
+        super().__init__(f"{path if path is not None else 'the log in memory'}: {what_is_wrong}")
+
+    def __str__(self) -> str:
+        """Return the sentence alone (an OSError would print a tuple)."""
+        return str(self.args[0])
+
+
+class LogInUseError(LogError):
+    """Another service is writing this log."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            path, "another service is writing this log; stop() it first, or read the log without opening it"
+        )
+
+
+class LogDamagedError(LogError):
+    """Not a log of this package, or one that was cut short."""
+
+
+class NewerLogError(LogError):
+    """Written by a later version of this package.
+
+    Attributes
+    ----------
+    found, supported : int
+        The schema of the log, and the newest this package reads.
+    """
+
+    def __init__(self, path: Path, found: int, supported: int) -> None:
+        self.found = found
+        self.supported = supported
+        super().__init__(
+            path, f"its schema is {found}, this version of intercom_nb reads up to {supported}; update intercom_nb"
+        )
+
+
+class AgentFolderError(InterComError, ValueError):
+    """A folder of agents that cannot be read as it stands; tells everything wrong with it at once.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        One sentence each, by file and field.
+    """
+
+    def __init__(self, folder: Path, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{folder}: " + "; ".join(self.problems))

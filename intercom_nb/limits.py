@@ -1,0 +1,74 @@
+"""What a service may spend, and what it has spent."""
+
+import math
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits", "Spent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a service may spend before it stops and says so; finite unless set to ``math.inf``.
+
+    When one of them is met, everything pending stays pending: set higher limits and resume.
+
+    Attributes
+    ----------
+    steps_per_run : int
+        Model calls in one run; a run that meets it ends with the reason ``steps``, the service goes on.
+    runs : int
+        Runs of all agents together.
+    tokens : int
+        Input and output tokens, as servers count them.
+    usd : float
+        US dollars; calls of unknown price count nothing.
+    seconds : float
+        Time during which somebody was at work; idle time does not count.
+
+    Examples
+    --------
+    >>> Limits(runs=50).runs
+    50
+    """
+
+    steps_per_run: int = 20
+    runs: int = 1_000
+    tokens: int = 2_000_000
+    usd: float = 10.0
+    seconds: float = 3_600.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                msg = f"Limits({field.name}={value!r}): it should be a number above 0; math.inf lifts the limit"
+                raise ValueError(msg)
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a service has spent so far.
+
+    Attributes
+    ----------
+    messages, runs, steps, tokens : int
+        Accepted messages, runs begun, model calls, input and output tokens.
+    usd : float
+        US dollars, of the calls whose price is known.
+    """
+
+    messages: int = 0
+    runs: int = 0
+    steps: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+
+    def reached(self, limits: Limits, *, seconds: float = 0.0, new_run: bool = False) -> str | None:
+        """Return the name of a limit that forbids another model call; None if none does."""
+        used = {"tokens": self.tokens, "usd": self.usd, "seconds": seconds, "runs": self.runs if new_run else -math.inf}
+        return next((name for name, value in used.items() if value >= getattr(limits, name)), None)
+
+    def __str__(self) -> str:
+        """Return the one line shown while somebody waits."""
+        cost = f", ${self.usd:.4f}" if self.usd else ""
+        return f"{self.messages} messages, {self.runs} runs, {self.tokens:,} tokens{cost}"
