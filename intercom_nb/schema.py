@@ -1,0 +1,74 @@
+"""The tables of the log. Keys carry the guarantees: what must not happen cannot be written down.
+
+A second delivery of a message to the same receiver, a second unfinished run of an agent, a step committed twice and a
+repeated idempotency key each violate a key. Columns are flat; times are microseconds since 1970-01-01 UTC. One
+counter, ``seq``, numbers messages, versions, memberships, runs, steps and events alike, so "the state as of seq k" is
+well defined.
+"""
+
+__all__ = ["HALF_STATES", "LAST_SEQ", "SCHEMA", "VERSION"]
+
+VERSION = 1
+
+SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE agents (
+    agent_id TEXT NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('agent', 'person')), name TEXT NOT NULL, description TEXT NOT NULL,
+    mission TEXT NOT NULL, model TEXT, tools TEXT NOT NULL, mail TEXT NOT NULL, created_at INTEGER NOT NULL,
+    PRIMARY KEY (agent_id, version)) STRICT;
+CREATE TABLE chats (
+    chat_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
+    admin_id TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE memberships (
+    chat_id TEXT NOT NULL REFERENCES chats, agent_id TEXT NOT NULL, joined_seq INTEGER NOT NULL, left_seq INTEGER,
+    PRIMARY KEY (chat_id, agent_id, joined_seq)) STRICT;
+CREATE UNIQUE INDEX one_membership ON memberships (chat_id, agent_id) WHERE left_seq IS NULL;
+CREATE TABLE messages (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chat_id TEXT REFERENCES chats, receiver_id TEXT, sender_id TEXT,
+    text TEXT NOT NULL, run_id TEXT, created_at INTEGER NOT NULL, key TEXT UNIQUE,
+    CHECK ((chat_id IS NULL) <> (receiver_id IS NULL))) STRICT;
+CREATE TABLE deliveries (
+    agent_id TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES messages,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'consumed')), run_id TEXT,
+    PRIMARY KEY (agent_id, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox ON deliveries (agent_id, seq) WHERE state = 'pending';
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY, agent_id TEXT NOT NULL, agent_version INTEGER NOT NULL, began_seq INTEGER NOT NULL,
+    began_at INTEGER NOT NULL, turn_idx INTEGER NOT NULL, chat_list TEXT, attempts INTEGER NOT NULL DEFAULT 1,
+    ended_seq INTEGER, ended_at INTEGER, reason TEXT, error TEXT) STRICT;
+CREATE UNIQUE INDEX one_run ON runs (agent_id) WHERE ended_seq IS NULL;
+CREATE TABLE steps (
+    run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, seq INTEGER NOT NULL, model TEXT NOT NULL,
+    input_tokens INTEGER, cached_tokens INTEGER, output_tokens INTEGER, usd REAL, latency_s REAL, error TEXT,
+    created_at INTEGER NOT NULL, held TEXT, PRIMARY KEY (run_id, step)) STRICT;
+CREATE TABLE items (
+    agent_id TEXT NOT NULL, idx INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
+    type TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (agent_id, idx)) STRICT;
+CREATE TABLE tool_calls (
+    run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, n INTEGER NOT NULL, call_id TEXT NOT NULL,
+    name TEXT NOT NULL, arguments TEXT NOT NULL, began_at INTEGER NOT NULL, ended_at INTEGER, output TEXT,
+    failed INTEGER NOT NULL, PRIMARY KEY (run_id, step, n)) STRICT;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, agent_id TEXT, chat_id TEXT, run_id TEXT, text TEXT NOT NULL,
+    created_at INTEGER NOT NULL) STRICT;
+"""
+
+LAST_SEQ = """
+SELECT MAX(seq) FROM (
+    SELECT COALESCE(MAX(seq), 0) AS seq FROM agents
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM chats
+    UNION ALL SELECT COALESCE(MAX(MAX(joined_seq, COALESCE(left_seq, 0))), 0) FROM memberships
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM messages
+    UNION ALL SELECT COALESCE(MAX(MAX(began_seq, COALESCE(ended_seq, 0))), 0) FROM runs
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM steps
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM events)
+"""
+
+# Each finds rows that no sequence of whole transactions can leave behind.
+HALF_STATES = {
+    "a delivery without its message": "SELECT 1 FROM deliveries WHERE seq NOT IN (SELECT seq FROM messages) LIMIT 1",
+    "a message without a delivery": "SELECT 1 FROM messages WHERE seq NOT IN (SELECT seq FROM deliveries) LIMIT 1",
+    "a conversation with a gap": "SELECT 1 FROM items GROUP BY agent_id HAVING COUNT(*) <> MAX(idx) + 1 LIMIT 1",
+    "a step without its run": "SELECT 1 FROM steps LEFT JOIN runs USING (run_id) WHERE agent_id IS NULL LIMIT 1",
+}

@@ -1,0 +1,397 @@
+"""The log: one SQLite file, one writer thread, group commit.
+
+Facts are written in transactions, in the order they were handed over; whatever waits while one transaction is being
+made durable goes into the next commit together. What follows from a transaction happens after it is durable
+(`Transaction.after`), so nobody acts on what could still be lost.
+"""
+
+import itertools
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import filelock
+
+from intercom_nb.errors import LogDamagedError, LogError, LogInUseError, NewerLogError
+from intercom_nb.facts import Fact, Noted, micros, moment, now
+from intercom_nb.messages import Message
+from intercom_nb.notebook import keep_output_out_of_cells
+from intercom_nb.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
+from intercom_nb.wal import lost_bytes
+
+__all__ = ["Store", "Transaction"]
+
+_AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
+_LOGGER = logging.getLogger(__name__)
+
+
+class Transaction:
+    """Facts that are written together or not at all; made by `Store.transaction`.
+
+    Attributes
+    ----------
+    time : datetime
+        When it began, UTC: one time for all its facts.
+    done : Future
+        Done once the facts are durable and everything given to `after` has run.
+    """
+
+    __slots__ = ("_seqs", "afterwards", "done", "facts", "time")
+
+    def __init__(self, seqs: Iterator[int]) -> None:
+        self._seqs = seqs
+        self.time = now()
+        self.facts: list[Fact] = []
+        self.afterwards: list[Callable[[], None]] = []
+        self.done: Future[None] = Future()
+        # From here on nobody can cancel it: an agent that is stopped must not unmake what the writer is writing.
+        self.done.set_running_or_notify_cancel()
+
+    def seq(self) -> int:
+        """Return the next number of the log."""
+        return next(self._seqs)
+
+    def add(self, *facts: Fact) -> None:
+        """Write these facts."""
+        self.facts.extend(facts)
+
+    def note(self, kind: str, text: str, *, agent_id: str | None = None, chat_id: str | None = None) -> None:
+        """Write down, in one sentence, that something happened."""
+        self.add(Noted(self.seq(), kind, agent_id, chat_id, None, text, micros(self.time)))
+
+    def after(self, call: Callable[[], None]) -> None:
+        """Call this on the writer's thread once the facts are durable, in the order of the transactions."""
+        self.afterwards.append(call)
+
+    def wait(self) -> None:
+        """Wait until the facts are durable.
+
+        Raises
+        ------
+        LogError
+            If they could not be written.
+        """
+        self.done.result()
+
+
+class Store:
+    """The log of one service, and the one thread that writes it.
+
+    Made by `create` or `open`. The writer is a daemon thread named after the log; `close` ends it.
+
+    Attributes
+    ----------
+    path : Path or None
+        The file; None for a log in memory.
+    lock : RLock
+        Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
+    recovered : str
+        What was found amiss when an old log was opened, one sentence; empty if nothing.
+    """
+
+    def __init__(self, path: Path | None, *, lock: filelock.BaseFileLock | None = None) -> None:
+        self.path = path
+        self.recovered = ""
+        self._lock = lock
+        self._failure: LogError | None = None
+        self._watchers: list[Callable[[Sequence[Fact]], None]] = []
+        self._queue: queue.SimpleQueue[Transaction | None] = queue.SimpleQueue()
+        self.lock = threading.RLock()
+        self._seqs = itertools.count(1)
+        self._guard = threading.RLock()
+        self._writes = self._connect()
+        self._reads = self._writes if path is None else None
+        self._open = True
+        name = f"intercom log {path.stem if path else 'in memory'}"
+        self._writer = threading.Thread(target=self._work, name=name, daemon=True)
+
+    @classmethod
+    def create(cls, folder: Path | None, name: str) -> "Store":
+        """Return a new log ``<folder>/<time>-<name>.db``; in memory without a folder.
+
+        Raises
+        ------
+        LogError
+            If the folder cannot be written.
+        """
+        if folder is None:
+            store = cls(None)
+        else:
+            path = _fresh_path(folder, name)
+            store = cls(path, lock=_locked(path))
+        meta = {"schema": VERSION, "name": name, "created_at": micros(now())}
+        with store._guard:
+            store._writes.executescript("BEGIN;" + SCHEMA)
+            store._writes.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
+            store._writes.execute("COMMIT")
+            store._writes.execute("PRAGMA wal_checkpoint")
+        store._writer.start()
+        return store
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """Return an existing log, up to its last whole transaction.
+
+        Raises
+        ------
+        LogInUseError
+            If another service is writing it.
+        LogDamagedError
+            If it is no log, or cut short so that no whole state can be read from it.
+        NewerLogError
+            If a later version of this package wrote it.
+        LogError
+            If it is not there or may not be written.
+        """
+        if not path.is_file():
+            raise LogError(path, "there is no such log; a service writes one into its logs= folder")
+        lock = _locked(path)
+        store = None
+        try:
+            lost = lost_bytes(path)
+            _check_size(path)
+            store = cls(path, lock=lock)
+            store._check(lost)
+        except sqlite3.Error as error:
+            _give_up(store, lock)
+            raise LogDamagedError(path, f"is no whole log ({error}); go back to a copy of it") from None
+        except LogError:
+            _give_up(store, lock)
+            raise
+        store._writer.start()
+        return store
+
+    def _connect(self) -> sqlite3.Connection:
+        target = ":memory:" if self.path is None else str(self.path)
+        connection = sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _check(self, lost: int) -> None:
+        with self.reading() as query:
+            if (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
+                raise LogDamagedError(self.path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
+            if not query("SELECT 1 FROM sqlite_master WHERE name = 'meta'"):
+                raise LogDamagedError(self.path, "is no log of intercom_nb, or none of its transactions is whole")
+            found = int(dict(query("SELECT key, value FROM meta"))["schema"])
+            if found > VERSION:
+                raise NewerLogError(self.path or Path(), found, VERSION)
+            self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
+            for amiss, sql in HALF_STATES.items() if lost else ():
+                if query(sql):
+                    raise LogDamagedError(self.path, f"was cut in two ({amiss}); go back to a copy of it")
+        if lost:
+            self.recovered = (
+                f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "
+                "and everything before it is there"
+            )
+
+    def watch(self, watcher: Callable[[Sequence[Fact]], None]) -> None:
+        """Call `watcher` with the facts of each transaction once they are durable, on the writer's thread."""
+        self._watchers.append(watcher)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Give a transaction to fill; it is handed to the writer when the block ends.
+
+        The block holds the store's lock, so what it looks at and changes in memory stays in the order of the log.
+        Validate first, then change: a block that raises writes nothing.
+
+        Raises
+        ------
+        LogError
+            If the log is closed, or could not be written before.
+        """
+        with self.lock:
+            if self._failure is not None:
+                raise self._failure
+            if not self._open:
+                raise LogError(self.path, "the log is closed")
+            transaction = Transaction(self._seqs)
+            yield transaction
+            self._queue.put(transaction)
+
+    @contextmanager
+    def reading(self) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+        """Give a function that runs queries, all of them on one state of the log.
+
+        Examples
+        --------
+        >>> store = Store.create(None, "example")
+        >>> with store.reading() as query:
+        ...     query("SELECT value FROM meta WHERE key = ?", "name")
+        [('example',)]
+        >>> store.close()
+        """
+        with self._guard:
+            connection = self._reader()
+            own = connection is not self._writes
+            if own:
+                connection.execute("BEGIN")
+            try:
+                yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
+            finally:
+                if own:
+                    connection.execute("COMMIT")
+                    if not self._open:
+                        connection.close()
+                        self._reads = None
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of one query."""
+        with self.reading() as query:
+            return query(sql, *parameters)
+
+    def messages(self, condition: str = "1", *parameters: Any) -> list[Message]:
+        """Return accepted messages, oldest first; `condition` is SQL on the columns of the table."""
+        columns = "seq, id, text, sender_id, receiver_id, chat_id, created_at, run_id"
+        rows = self.rows(f"SELECT {columns} FROM messages WHERE {condition} ORDER BY seq", *parameters)  # noqa: S608
+        return [replace(Message(*row), created_at=moment(row[6])) for row in rows]
+
+    def _reader(self) -> sqlite3.Connection:
+        if self._reads is None:
+            uri = f"file:{quote(str(self.path))}?mode=ro"
+            self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        return self._reads
+
+    def _work(self) -> None:
+        keep_output_out_of_cells()
+        going = True
+        while going:
+            batch = [self._queue.get()]
+            while len(batch) < _AT_ONCE and not self._queue.empty():
+                batch.append(self._queue.get())
+            going = None not in batch
+            self._commit([transaction for transaction in batch if transaction is not None])
+
+    def _commit(self, batch: list[Transaction]) -> None:
+        if not batch:
+            return
+        try:
+            if self._failure is not None:
+                raise self._failure
+            # A log in memory has one connection for everybody; readers must not see half a transaction.
+            guard: AbstractContextManager[object] = self._guard if self.path is None else nullcontext()
+            with guard:
+                self._execute(batch)
+        except (sqlite3.Error, LogError) as error:
+            # What was handed over later builds on this: nothing more is written, so the log stays a whole state.
+            if self._failure is None:
+                _LOGGER.warning("the log cannot be written: %s", error)
+                self._failure = LogError(self.path, f"cannot be written ({error}); nothing more is accepted")
+            for transaction in batch:
+                transaction.done.set_exception(self._failure)
+            return
+        for transaction in batch:
+            self._follow(transaction)
+            transaction.done.set_result(None)
+
+    def _follow(self, transaction: Transaction) -> None:
+        watching: list[Callable[[], None]] = [partial(watcher, transaction.facts) for watcher in self._watchers]
+        for call in transaction.afterwards + watching:
+            try:
+                call()
+            except Exception:  # a thread boundary: everybody's facts go through this one thread
+                _LOGGER.exception("what follows from a transaction failed; the transaction itself is in the log")
+
+    def _execute(self, batch: list[Transaction]) -> None:
+        connection = self._writes
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for transaction in batch:
+                for fact in transaction.facts:
+                    sql, rows = fact.statement()
+                    connection.executemany(sql, rows)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Write what is waiting, end the writer's thread and let the log go; a log in memory stays readable."""
+        with self._guard:
+            if not self._open:
+                return
+            self._open = False
+        self._queue.put(None)
+        if self._writer.is_alive() and self._writer is not threading.current_thread():
+            self._writer.join()
+        if self.path is None:
+            return
+        with self._guard:
+            if self._reads is not None:
+                self._reads.close()
+                self._reads = None
+            _close_whole(self._writes)
+        if self._lock is not None:
+            self._lock.release()
+
+    def __del__(self) -> None:
+        if getattr(self, "path", self) is None:
+            self._writes.close()
+
+
+def _close_whole(connection: sqlite3.Connection) -> None:
+    # Back to one plain file, which can be read from a folder nobody may write to; not while somebody reads it.
+    try:
+        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute("PRAGMA journal_mode = DELETE")
+    except sqlite3.Error:
+        _LOGGER.debug("somebody is reading the log; it stays in WAL mode")
+    connection.close()
+
+
+def _give_up(store: Store | None, lock: filelock.BaseFileLock) -> None:
+    if store is not None:
+        store.close()
+    lock.release()
+
+
+def _locked(path: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(f"{path}.lock", thread_local=False)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise LogInUseError(path) from None
+    except OSError as error:
+        raise LogError(path, f"cannot be written ({error.strerror}); choose another folder") from None
+    return lock
+
+
+def _fresh_path(folder: Path, name: str) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LogError(folder, f"cannot be made ({error.strerror}); {_OTHER_FOLDER}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LogError(folder, f"may not be written; {_OTHER_FOLDER}")
+    stem = f"{now():%Y%m%d-%H%M%S}-{name}"
+    names = (f"{stem}{tail}.db" for tail in ["", *(f"-{n}" for n in range(2, 10_000))])
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+_OTHER_FOLDER = "set logs= or THREAD_LOGS_PATH to a folder you can write, or logs=None to keep the log in memory"
+
+
+def _check_size(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not head.startswith(b"SQLite format 3\0"):
+        raise LogDamagedError(path, "is no log of intercom_nb: it is not an SQLite file")
+    page = int.from_bytes(head[16:18], "big") or 1
+    page_bytes = 65_536 if page == 1 else page
+    pages = int.from_bytes(head[28:32], "big")
+    size = path.stat().st_size
+    if size < pages * page_bytes:
+        raise LogDamagedError(path, f"was cut short: {size} of {pages * page_bytes} bytes; go back to a copy of it")

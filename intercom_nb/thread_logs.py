@@ -1,0 +1,85 @@
+"""The seed's thread logs: one text file an agent, written beside the log as items are committed."""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from intercom_nb.facts import Fact, ItemsAdded, RunBegan, item_type
+from intercom_nb.messages import Item, escape
+from intercom_nb.store import Store
+
+__all__ = ["ThreadLogs", "file_name"]
+
+_LOGGER = logging.getLogger(__name__)
+_UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
+
+
+class ThreadLogs:
+    """Writes ``<folder>/<agent name>`` for each agent of one service. The log is the truth; these are for reading.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first item is written.
+    name_of : callable
+        Agent id → agent name.
+    """
+
+    def __init__(self, folder: Path, name_of: Callable[[str], str]) -> None:
+        self.folder = folder
+        self._name_of = name_of
+        self._started: set[str] = set()
+
+    def __call__(self, facts: Sequence[Fact]) -> None:
+        """Write what a transaction added to conversations; called on the log's writer thread."""
+        shown = {(fact.agent_id, fact.turn_idx): fact.chat_list for fact in facts if isinstance(fact, RunBegan)}
+        for fact in facts:
+            if isinstance(fact, ItemsAdded):
+                chat_list = shown.get((fact.agent_id, fact.idx))
+                self._append(fact.agent_id, _text(fact.items[0], chat_list) + "".join(map(_text, fact.items[1:])))
+
+    def rewrite(self, store: Store) -> None:
+        """Write everything anew from the log: a crash may have come between the log and these files."""
+        texts: dict[str, list[str]] = {}
+        rows = store.rows(
+            "SELECT i.agent_id, i.payload, r.chat_list FROM items AS i LEFT JOIN runs AS r "
+            "ON r.run_id = i.run_id AND r.turn_idx = i.idx ORDER BY i.agent_id, i.idx"
+        )
+        for agent_id, payload, chat_list in rows:
+            texts.setdefault(agent_id, []).append(_text(json.loads(payload), chat_list))
+        for agent_id, parts in texts.items():
+            self._append(agent_id, "".join(parts))
+
+    def _append(self, agent_id: str, text: str) -> None:
+        path = self.folder / file_name(self._name_of(agent_id))
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # The first write of a service replaces what an earlier one of the same name has left.
+            with path.open("a" if agent_id in self._started else "w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            _LOGGER.warning("thread log %s cannot be written: %s", path, error)
+        self._started.add(agent_id)
+
+
+def _text(item: Item, chat_list: str | None = None) -> str:
+    kind = item_type(item)
+    if kind in ("user", "assistant"):
+        content = str(item["content"])
+        # A turn is escaped already, message by message; a model's own words are escaped here.
+        body = content if kind == "user" else escape(content)
+    elif kind == "function_call":
+        body = escape(f"{item['name']}({item['arguments']})")
+    elif kind == "function_call_output":
+        body = escape(str(item["output"]))
+    else:
+        body = escape(json.dumps(item, ensure_ascii=False))
+    shown = "" if chat_list is None else f"Chat list:\n{chat_list}\n\n"
+    return f"{'=' * 20}{kind}{'=' * 20}\n{shown}{body}\n"
+
+
+def file_name(name: str) -> str:
+    """Return a name as one that files and folders may have."""
+    return _UNSAFE.sub("_", name)
