@@ -1,0 +1,224 @@
+"""An agent: who it is, what it is for, and what its owner may ask of it."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from intercom_nb.cards import agent_html
+from intercom_nb.errors import InvalidNameError, LifecycleError
+from intercom_nb.facts import AgentVersion
+from intercom_nb.host import Host
+from intercom_nb.instructions import compose
+from intercom_nb.messages import BEGIN, Item, Message, checked_name
+from intercom_nb.models import ModelChoice
+from intercom_nb.tools import Tool
+
+__all__ = ["Agent", "Mail", "checked_id", "slug"]
+
+Mail = Literal["when_idle", "asap"]
+
+_ID = re.compile(r"[^\s\"'`]{1,100}")
+_CHAT_ID = re.compile(r"chat-\d+")
+
+
+class Agent:
+    """One assistant: instructions, tools and a description, and one conversation.
+
+    A value until it is added to an `InterComService`; from then on it runs there, on the service's loop, whenever
+    it has mail. Its methods may be called from any thread and return at once.
+
+    Parameters
+    ----------
+    name : str
+        One line, unique among the members of a service.
+    description : str, optional
+        What others see in their chat lists and choose by.
+    mission : str, optional
+        What it is for; composed with the guideline into its instructions.
+    id : str, optional
+        What others write to. Default: made from the name, ``Marketing Expert`` → ``marketing-expert``.
+    model : str or assistant, optional
+        Default: the service's.
+    tools : iterable of callable, optional
+        Python functions, sync or async, that it may call beside the chat tools.
+    mail : {"when_idle", "asap"}, default "when_idle"
+        Whether messages that arrive during a run wait for the next one, or join it between two steps.
+
+    Raises
+    ------
+    InvalidNameError
+        If the name or id cannot be used.
+    InvalidToolError
+        If a function cannot be a tool.
+
+    Examples
+    --------
+    >>> Agent("Marketing Expert", description="Knows everything about marketing.")
+    <Agent Marketing Expert (marketing-expert), not added to a service>
+    """
+
+    def __init__(  # noqa: PLR0913 - the seed's; everything but the name has a default and is named
+        self,
+        name: str,
+        *,
+        description: str = "",
+        mission: str = "",
+        id: str | None = None,  # noqa: A002 - the seed's word, and the one everybody writes
+        model: ModelChoice = None,
+        tools: Iterable[Callable[..., Any]] = (),
+        mail: Mail = "when_idle",
+    ) -> None:
+        self.name = checked_name(name)
+        self.id = slug(self.name) if id is None else checked_id(id)
+        self.id_is_made = id is None
+        self.model = model
+        self.tools = tuple(Tool(function) for function in tools)
+        if mail not in ("when_idle", "asap"):
+            msg = f"mail={mail!r}: it should be 'when_idle' or 'asap'"
+            raise ValueError(msg)
+        self.mail: Mail = mail
+        self.version = 0
+        self._description = _one_text(description, "description")
+        self._mission = _one_text(mission, "mission")
+        self._host: Host | None = None
+
+    def __repr__(self) -> str:
+        status = self.status if self._host is not None else "not added to a service"
+        return f"<Agent {self.name} ({self.id}), {status}>"
+
+    def _repr_html_(self) -> str:
+        who = {"id": self.id, "status": self.status, "description": self.description, "mission": self.mission}
+        return agent_html({"name": self.name, **who}, self.conversation)
+
+    @property
+    def mission(self) -> str:
+        """What it is for. May be set while it runs: takes effect at its next run, and is a new version in the log."""
+        return self._mission
+
+    @mission.setter
+    def mission(self, mission: str) -> None:
+        mission = _one_text(mission, "mission")
+        if self._host is None:
+            self._mission = mission
+        else:
+            self._host.edit(self.id, mission=mission)
+
+    @property
+    def description(self) -> str:
+        """What others see in their chat lists. May be set while it runs, as `mission` may."""
+        return self._description
+
+    @description.setter
+    def description(self, description: str) -> None:
+        description = _one_text(description, "description")
+        if self._host is None:
+            self._description = description
+        else:
+            self._host.edit(self.id, description=description)
+
+    @property
+    def instructions(self) -> str:
+        """What it is told before its first turn: its mission and the guideline."""
+        return compose(self.name, self.id, self._mission)
+
+    @property
+    def status(self) -> str:
+        """What it is doing: ``idle``, ``waiting`` (has mail), ``thinking``, ``acting`` (a tool works) or ``failed``."""
+        return "new" if self._host is None else self._host.status_of(self.id)
+
+    @property
+    def conversation(self) -> list[Item]:
+        """Its items so far, oldest first, as sent to the model; a copy."""
+        return [] if self._host is None else self._host.conversation_of(self.id)
+
+    def init(self, begin: bool = True) -> None:  # noqa: FBT001, FBT002 - the seed's signature
+        """Start it (and the service it belongs to) and, if asked, set it to work with the word *Begin*."""
+        self._owner().start()
+        if begin:
+            self.begin()
+
+    def begin(self) -> Message:
+        """Set it to work on its mission with the word *Begin*."""
+        return self.send_message(BEGIN)
+
+    def send_message(self, message: str) -> Message:
+        """Put a text into its mail, from nobody in particular; it is read in its next run.
+
+        To write to it as somebody, see `Person.send_message` and `InterComService.send_message`.
+        """
+        return self._owner().send_message(message, self.id)
+
+    def retry(self) -> bool:
+        """Try its failed run again; returns whether there was one."""
+        return self._owner().retry(self.id) > 0
+
+    def _owner(self) -> Host:
+        if self._host is None:
+            msg = f"{self.name} belongs to no service yet: intercom.add(agent) comes first"
+            raise LifecycleError(msg)
+        return self._host
+
+    def join(self, host: Host, agent_id: str, version: int = 1) -> None:
+        """Belong to a service from now on; called by the service."""
+        if self._host is not None and self._host is not host:
+            msg = f"{self.name} already belongs to another service; make a new Agent for this one"
+            raise LifecycleError(msg)
+        self._host, self.id, self.version = host, agent_id, version
+
+    def as_fact(self, seq: int, at: int) -> AgentVersion:
+        """Return this version of it, as the log keeps it."""
+        return AgentVersion(
+            agent_id=self.id,
+            version=self.version,
+            seq=seq,
+            kind="agent",
+            name=self.name,
+            description=self._description,
+            mission=self._mission,
+            model=self.model if isinstance(self.model, str) else None,
+            tools=" ".join(tool.name for tool in self.tools),
+            mail=self.mail,
+            created_at=at,
+        )
+
+    def edited(self, mission: str, description: str) -> None:
+        """Be a new version of itself; called by the service."""
+        self._mission, self._description = mission, description
+        self.version += 1
+
+
+def slug(name: str) -> str:
+    """Return an id made from a name: lower case, words joined by hyphens.
+
+    Examples
+    --------
+    >>> slug("Marketing Expert")
+    'marketing-expert'
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    words = "".join(c if c.isalnum() else " " for c in plain).split()
+    made = "-".join(words)[:60].rstrip("-") or "agent"
+    return f"agent-{made}" if _CHAT_ID.fullmatch(made) else made
+
+
+def checked_id(agent_id: object) -> str:
+    """Return an id that models can copy.
+
+    Raises
+    ------
+    InvalidNameError
+        If it has spaces or quotes, or is one of the ids that chats get.
+    """
+    if not isinstance(agent_id, str) or not _ID.fullmatch(agent_id) or not agent_id.isprintable():
+        raise InvalidNameError(agent_id, "cannot be an id: an id has no spaces or quotes, such as 'marketing-expert'")
+    if _CHAT_ID.fullmatch(agent_id):
+        raise InvalidNameError(agent_id, "cannot be an agent's id: chat-1, chat-2, … are the ids of chats")
+    return agent_id
+
+
+def _one_text(text: object, what: str) -> str:
+    if not isinstance(text, str):
+        msg = f"{what}={text!r}: it should be a str"
+        raise TypeError(msg)
+    return text

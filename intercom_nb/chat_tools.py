@@ -1,0 +1,127 @@
+"""The chat tools, as agents call them: the seed's four, and leaving.
+
+One `ChatTools` is one agent's hand in one step. The sender is bound here and is no argument of any tool, so no model
+can speak as somebody else. What the methods say is what the model reads.
+"""
+
+from collections.abc import Iterable
+
+from intercom_nb.errors import InterComError, InvalidToolError, ToolCallError, listed
+from intercom_nb.routing import Router
+from intercom_nb.store import Transaction
+from intercom_nb.tools import Tool, ToolCall, plain_name
+
+__all__ = ["CHAT_TOOLS", "ChatTools", "check_tools"]
+
+
+class ChatTools:
+    """What one agent does to others in one step, inside that step's transaction."""
+
+    def __init__(self, router: Router, tx: Transaction, agent_id: str, run_id: str, step: int) -> None:
+        self._router = router
+        self._tx = tx
+        self._agent_id = agent_id
+        self._run_id = run_id
+        self._step = step
+        self._sent = 0
+
+    def send_message(self, chat_id: str, message: str) -> str:
+        """Send a message to an agent or a group chat.
+
+        Parameters
+        ----------
+        chat_id
+            An id from the chat list.
+        message
+            The text.
+        """
+        accepted = self._post(chat_id, message)
+        return f"sent to {accepted}; an answer would come in a later turn"
+
+    def create_chat(self, agent_ids: list[str], name: str, description: str, message: str | None = None) -> str:
+        """Create a group chat of yourself and two or more others; you become its admin.
+
+        Parameters
+        ----------
+        agent_ids
+            The other members.
+        description
+            What the group is for.
+        message
+            A first message to the group.
+        """
+        chat = self._router.create_chat(self._tx, self._agent_id, agent_ids, name=name, description=description)
+        sent = ""
+        if message is not None and message.strip():
+            self._post(chat.id, message)
+            sent = " and sent your message"
+        return f"created {chat.id}{sent}; members: {', '.join(chat.roster)}"
+
+    def add_chat_member(self, agent_id: str, chat_id: str) -> str:
+        """Add an agent to a group chat you are the admin of."""
+        member, chat = self._router.add_member(self._tx, self._agent_id, agent_id, chat_id)
+        return f"{member.id} is now a member of {chat.id}, and has not read what was said there before"
+
+    def remove_chat_member(self, agent_id: str, chat_id: str) -> str:
+        """Remove an agent from a group chat you are the admin of."""
+        member, chat = self._router.remove_member(self._tx, self._agent_id, agent_id, chat_id)
+        return f"{member.id} is no longer a member of {chat.id}"
+
+    def leave_chat(self, chat_id: str) -> str:
+        """Leave a group chat."""
+        chat = self._router.leave(self._tx, self._agent_id, chat_id)
+        return f"you have left {chat.id}"
+
+    def _post(self, chat_id: str, text: str) -> str:
+        # The key makes the log itself refuse a message that one step would send twice.
+        key = f"{self._run_id}:{self._step}:{self._sent}"
+        message = self._router.post(self._tx, text, chat_id, self._agent_id, run_id=self._run_id, key=key)
+        self._sent += 1
+        return str(message.chat_id or message.receiver_id)
+
+    def carry_out(self, call: ToolCall, others: tuple[str, ...] = ()) -> tuple[str, bool]:
+        """Return what the model is told about its call, and whether the call failed.
+
+        Parameters
+        ----------
+        call : ToolCall
+            As the model wrote it.
+        others : tuple of str
+            Names of the agent's own tools, for the sentence about an unknown one.
+        """
+        tool = CHAT_TOOLS.get(plain_name(call.name).casefold())
+        try:
+            if tool is None:
+                msg = f"there is no tool {call.name!r}; right would be one of: {listed([*CHAT_TOOLS, *others])}"
+                raise ToolCallError(msg)
+            return str(tool.function(self, **tool.parse(call.arguments))), False
+        except InterComError as error:
+            return f"Error: {error}", True
+
+
+CHAT_TOOLS: dict[str, Tool] = {
+    function.__name__: Tool(function, method=True)
+    for function in (
+        ChatTools.send_message,
+        ChatTools.create_chat,
+        ChatTools.add_chat_member,
+        ChatTools.remove_chat_member,
+        ChatTools.leave_chat,
+    )
+}
+"""The chat tools by name, in the order the model sees them."""
+
+
+def check_tools(tools: Iterable[Tool]) -> None:
+    """Check that an agent's own tools can stand beside the chat tools.
+
+    Raises
+    ------
+    InvalidToolError
+        If one has the name of a chat tool, or of another.
+    """
+    taken = set(CHAT_TOOLS)
+    for tool in tools:
+        if tool.name.casefold() in taken:
+            raise InvalidToolError(tool.function, "another tool of the agent has that name; rename the function")
+        taken.add(tool.name.casefold())

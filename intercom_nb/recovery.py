@@ -1,0 +1,111 @@
+"""What a log says, put back into memory: the directory, the inboxes, and the runs that were cut off.
+
+Recovery is a query. Nothing is repaired, because every transaction left a whole state behind.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from intercom_nb.agent import Agent
+from intercom_nb.chat import Chat
+from intercom_nb.directory import Directory
+from intercom_nb.errors import LogError
+from intercom_nb.host import Host
+from intercom_nb.instructions import compose
+from intercom_nb.limits import Spent
+from intercom_nb.models import Models
+from intercom_nb.person import Person
+from intercom_nb.runs import Desk, Run
+from intercom_nb.store import Store
+
+__all__ = ["functions_by_name", "load_desks", "load_directory", "load_spent"]
+
+_MEMBERS = """
+SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail FROM agents AS a
+JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id) AS newest
+    ON a.agent_id = newest.agent_id AND a.version = newest.version
+ORDER BY newest.first
+"""
+
+
+def functions_by_name(functions: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return functions by their names."""
+    return {function.__name__: function for function in functions}
+
+
+def load_directory(store: Store, directory: Directory, host: Host, functions: Mapping[str, Callable[..., Any]]) -> None:
+    """Enter the agents, persons and chats of a log.
+
+    Raises
+    ------
+    LogError
+        If an agent has a tool that is not among the functions given.
+    """
+    rows = store.rows(_MEMBERS)
+    missing = {tool for row in rows for tool in row[7].split() if tool not in functions}
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise LogError(store.path, f"its agents have tools of yours; give them again: open(path, tools=[{names}])")
+    for agent_id, version, kind, name, description, mission, model, tools, mail in rows:
+        if kind == "person":
+            directory.add_member(Person(name, description, agent_id, host))
+            continue
+        own = [functions[tool] for tool in tools.split()]
+        agent = Agent(name, description=description, mission=mission, id=agent_id, model=model, tools=own, mail=mail)
+        agent.join(host, agent_id, version)
+        directory.add_member(agent)
+    for chat_id, name, description, admin_id in store.rows(
+        "SELECT chat_id, name, description, admin_id FROM chats ORDER BY seq"
+    ):
+        directory.add_chat(Chat(chat_id, name, description, admin_id, host))
+    for chat_id, agent_id in store.rows(
+        "SELECT chat_id, agent_id FROM memberships WHERE left_seq IS NULL ORDER BY joined_seq, rowid"
+    ):
+        directory.chat(chat_id).roster[agent_id] = None
+
+
+def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, Desk]:
+    """Return every agent's working state: its pending mail and its last run, to go on with or to try again."""
+    desks = {agent.id: Desk(agent) for agent in directory.get_agents()}
+    messages = {m.seq: m for m in store.messages("seq IN (SELECT seq FROM deliveries WHERE state = 'pending')")}
+    for agent_id, seq in store.rows("SELECT agent_id, seq FROM deliveries WHERE state = 'pending' ORDER BY seq"):
+        desks[agent_id].inbox.append(messages[seq])
+    last_runs = store.rows(
+        "SELECT r.run_id, r.agent_id, r.turn_idx, r.chat_list, r.reason, a.name, a.mission FROM runs AS r "
+        "JOIN (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) USING (agent_id, began_seq) "
+        "JOIN agents AS a ON a.agent_id = r.agent_id AND a.version = r.agent_version"
+    )
+    for run_id, agent_id, turn_idx, chat_list, reason, name, mission in last_runs:
+        desk = desks[agent_id]
+        desk.last = reason or "silent"
+        if reason in (None, "failed"):
+            instructions = compose(name, agent_id, mission)
+            run = Run(run_id, instructions, models.named(desk.agent.model), turn_idx, chat_list)
+            _load_steps(store, run)
+            desk.run, desk.failed = (None, run) if reason == "failed" else (run, None)
+    return desks
+
+
+def _load_steps(store: Store, run: Run) -> None:
+    steps = store.rows("SELECT step, held FROM steps WHERE run_id = ? ORDER BY step", run.run_id)
+    run.step = steps[-1][0] + 1 if steps else 0
+    if steps and steps[-1][1] is not None:
+        run.step -= 1
+        run.held = tuple(json.loads(steps[-1][1]))
+        calls = store.rows(
+            "SELECT n, output, failed FROM tool_calls WHERE run_id = ? AND step = ?", run.run_id, run.step
+        )
+        run.outputs = {n: None if output is None else (output, bool(failed)) for n, output, failed in calls}
+
+
+def load_spent(store: Store) -> Spent:
+    """Return what was spent so far."""
+    with store.reading() as query:
+        messages = query("SELECT COUNT(*) FROM messages")[0][0]
+        runs = query("SELECT COUNT(*) FROM runs")[0][0]
+        steps, tokens, usd = query(
+            "SELECT COUNT(*), COALESCE(SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)), 0), "
+            "COALESCE(SUM(usd), 0.0) FROM steps"
+        )[0]
+    return Spent(messages, runs, steps, tokens, usd)

@@ -1,0 +1,208 @@
+"""Who says what to whom: checks the rules of chats, and puts what is accepted into a transaction.
+
+Every rule stands here once, for persons at the notebook and for models alike. The caller holds a transaction (and
+with it the store's lock); a method either raises and has changed nothing, or has changed the directory in memory
+and added the facts that say so.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from intercom_nb.agent import Agent
+from intercom_nb.chat import Chat
+from intercom_nb.directory import Directory, Member
+from intercom_nb.errors import ChatRuleError, listed
+from intercom_nb.facts import AdminChanged, ChatCreated, Delivered, MemberJoined, MemberLeft, Posted, micros
+from intercom_nb.host import Host
+from intercom_nb.messages import Message, checked_name
+from intercom_nb.store import Transaction
+
+__all__ = ["Router"]
+
+_FEWEST = 3  # members of a group: two are a direct chat
+Deliver = Callable[[Message, Sequence[str], Sequence[str]], None]
+
+
+class Router:
+    """Routes the messages of one service and keeps its chats.
+
+    Parameters
+    ----------
+    directory : Directory
+        Who there is.
+    host : Host
+        The service; chats made here belong to it.
+    deliver : callable
+        Called with a message, the ids of the agents and of the persons who receive it, once it is durable.
+    """
+
+    def __init__(self, directory: Directory, host: Host, deliver: Deliver) -> None:
+        self._directory = directory
+        self._host = host
+        self._deliver = deliver
+
+    def post(
+        self,
+        tx: Transaction,
+        text: str,
+        receiver_id: str,
+        sender_id: str | None,
+        *,
+        run_id: str | None = None,
+        key: str | None = None,
+    ) -> Message:
+        """Accept a message: one pending delivery for each member of this moment, except the sender.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If there is no such receiver or sender, or a rule of chats forbids it.
+        """
+        if not text.strip():
+            msg = "the message is empty: write what the receiver should read"
+            raise ChatRuleError(msg)
+        sender = None if sender_id is None else self._directory.member(sender_id)
+        party = self._directory.party(receiver_id, sender.id if sender is not None else None)
+        receivers = self._hearers(party, sender) if isinstance(party, Chat) else [self._other(party, sender)]
+        seq = tx.seq()
+        message = Message(
+            seq=seq,
+            id=f"m-{seq}",
+            text=text,
+            sender_id=None if sender is None else sender.id,
+            receiver_id=None if isinstance(party, Chat) else party.id,
+            chat_id=party.id if isinstance(party, Chat) else None,
+            created_at=tx.time,
+            run_id=run_id,
+        )
+        agents = tuple(member.id for member in receivers if isinstance(member, Agent))
+        persons = tuple(member.id for member in receivers if not isinstance(member, Agent))
+        tx.add(Posted(message, key))
+        deliveries = Delivered(seq, agents, "pending"), Delivered(seq, persons, "consumed")
+        tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
+        tx.after(lambda: self._deliver(message, agents, persons))
+        return message
+
+    def _other(self, receiver: Member, sender: Member | None) -> Member:
+        if receiver is sender:
+            others = listed(m.id for m in self._directory.members if m is not sender)
+            msg = f"{receiver.id!r} is your own id; right would be one of: {others}"
+            raise ChatRuleError(msg)
+        return receiver
+
+    def _hearers(self, chat: Chat, sender: Member | None) -> list[Member]:
+        if sender is None:
+            msg = f"a message in {chat.id} needs a sender: give sender_id, one of {listed(chat.roster)}"
+            raise ChatRuleError(msg)
+        _check_member(chat, sender)
+        hearers = [self._directory.member(member_id) for member_id in chat.roster if member_id != sender.id]
+        if not hearers:
+            msg = f"{chat.id} has no other member left, so nobody would read it; write to an agent directly"
+            raise ChatRuleError(msg)
+        return hearers
+
+    def create_chat(
+        self, tx: Transaction, admin_id: str, agent_ids: Iterable[str], *, name: str, description: str = ""
+    ) -> Chat:
+        """Create a group chat of the admin and these members.
+
+        Raises
+        ------
+        UnknownIdError, InvalidNameError, ChatRuleError
+            If a member is unknown, the name cannot be used, or there are fewer than three.
+        """
+        admin = self._directory.member(admin_id)
+        title = checked_name(name, kind="chat")
+        if isinstance(agent_ids, str):
+            msg = f"agent_ids should be a list of ids, not the text {agent_ids!r}"
+            raise ChatRuleError(msg)
+        members = {member.id: member for member in [admin, *(self._directory.member(i, admin.id) for i in agent_ids)]}
+        if len(members) < _FEWEST:
+            others = listed(member_id for member_id in members if member_id != admin.id)
+            msg = (
+                f"a group has at least three members, {admin.id} among them; agent_ids names {others}: "
+                "name two others at least, or write to a single one with send_message"
+            )
+            raise ChatRuleError(msg)
+        chat = Chat(self._directory.free_chat_id(), title, str(description), admin.id, self._host)
+        self._directory.add_chat(chat)
+        seq = tx.seq()
+        tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, admin.id, micros(tx.time)))
+        for member_id in members:
+            chat.roster[member_id] = None
+            tx.add(MemberJoined(chat.id, member_id, seq))
+        tx.note("chat_created", f"{admin.id} created {chat.id} ({chat.name})", agent_id=admin.id, chat_id=chat.id)
+        return chat
+
+    def add_member(self, tx: Transaction, admin_id: str, agent_id: str, chat_id: str) -> tuple[Member, Chat]:
+        """Add a member to a chat, as its admin.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If somebody is unknown, the caller is not the admin, or the member is already in.
+        """
+        chat, admin = self._as_admin(admin_id, chat_id)
+        member = self._directory.member(agent_id, admin.id)
+        if member.id in chat.roster:
+            msg = f"{member.id} is already a member of {chat.id}; its members are: {listed(chat.roster)}"
+            raise ChatRuleError(msg)
+        chat.roster[member.id] = None
+        tx.add(MemberJoined(chat.id, member.id, tx.seq()))
+        tx.note("member_added", f"{admin.id} added {member.id} to {chat.id}", agent_id=member.id, chat_id=chat.id)
+        return member, chat
+
+    def remove_member(self, tx: Transaction, admin_id: str, agent_id: str, chat_id: str) -> tuple[Member, Chat]:
+        """Remove a member from a chat, as its admin; it hears nothing more.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If somebody is unknown, the caller is not the admin, or the member is not in.
+        """
+        chat, admin = self._as_admin(admin_id, chat_id)
+        member = self._directory.member(agent_id)
+        if member is admin:
+            msg = f"you are the admin of {chat.id} yourself; to go, call leave_chat"
+            raise ChatRuleError(msg)
+        _check_member(chat, member)
+        self._part(tx, chat, member)
+        tx.note("member_removed", f"{admin.id} removed {member.id} from {chat.id}", agent_id=member.id, chat_id=chat.id)
+        return member, chat
+
+    def leave(self, tx: Transaction, agent_id: str, chat_id: str) -> Chat:
+        """Leave a chat; if the admin leaves, the member who has been in it longest takes over.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If there is no such chat, or the caller is not in it.
+        """
+        member = self._directory.member(agent_id)
+        chat = self._directory.chat(chat_id, member.id)
+        _check_member(chat, member)
+        self._part(tx, chat, member)
+        tx.note("member_left", f"{member.id} left {chat.id}", agent_id=member.id, chat_id=chat.id)
+        if chat.admin_id == member.id and chat.roster:
+            chat.admin_id = next(iter(chat.roster))
+            tx.add(AdminChanged(tx.seq(), chat.id, chat.admin_id))
+            text = f"{chat.admin_id} is now the admin of {chat.id}"
+            tx.note("admin_changed", text, agent_id=chat.admin_id, chat_id=chat.id)
+        return chat
+
+    def _as_admin(self, admin_id: str, chat_id: str) -> tuple[Chat, Member]:
+        admin = self._directory.member(admin_id)
+        chat = self._directory.chat(chat_id, admin.id)
+        if chat.admin_id != admin.id:
+            msg = f"only its admin {chat.admin_id} adds and removes members of {chat.id}; ask {chat.admin_id} to do it"
+            raise ChatRuleError(msg)
+        return chat, admin
+
+    def _part(self, tx: Transaction, chat: Chat, member: Member) -> None:
+        del chat.roster[member.id]
+        tx.add(MemberLeft(chat.id, member.id, tx.seq()))
+
+
+def _check_member(chat: Chat, member: Member) -> None:
+    if member.id not in chat.roster:
+        msg = f"{member.id} is no member of {chat.id}; its admin {chat.admin_id} can add members"
+        raise ChatRuleError(msg)

@@ -1,0 +1,115 @@
+"""Where agents run: one asyncio loop in one daemon thread, beside whatever the notebook's cells are doing."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from intercom_nb.notebook import keep_output_out_of_cells
+
+__all__ = ["InProcess", "Runtime"]
+
+React = Callable[[str], Awaitable[None]]
+
+
+class Runtime(Protocol):
+    """Where agents run; knows nothing of chats, models or SQL."""
+
+    def start(self, react: React, close: Callable[[], Awaitable[None]]) -> None:
+        """Be ready to run agents: `react` runs one, `close` is awaited at the end."""
+
+    def ring(self, agent_ids: Iterable[str]) -> None:
+        """Let these agents look at their inboxes: non-blocking, repeatable, from any thread."""
+
+    def call_soon(self, call: Callable[..., object], *args: object) -> None:
+        """Call a function where agents run, soon; from any thread."""
+
+    def here(self) -> bool:
+        """Whether the caller is on the loop itself, where waiting for agents would wait for ever."""
+
+    def stop(self) -> None:
+        """End every run at once; what was not committed happens again when the log is next opened."""
+
+
+class InProcess(Runtime):
+    """One loop in one daemon thread of this process. A run is a task, made when an agent that has none is rung.
+
+    Parameters
+    ----------
+    name : str
+        For the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._context = contextvars.Context()
+
+    def start(self, react: React, close: Callable[[], Awaitable[None]]) -> None:
+        """Start the thread; a second call does nothing."""
+        if self._thread is not None:
+            return
+        self._react, self._close = react, close
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(ready,), name=f"intercom {self._name}", daemon=True)
+        self._thread.start()
+        ready.wait()
+
+    def _work(self, ready: threading.Event) -> None:
+        keep_output_out_of_cells()
+        # Tasks run in this thread's own context: the caller's would send a tool's print to the caller's cell.
+        self._context = contextvars.copy_context()
+        with asyncio.Runner() as runner:
+            runner.run(self._serve(ready))
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        ready.set()
+        await self._ended.wait()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await self._close()
+
+    def ring(self, agent_ids: Iterable[str]) -> None:
+        """Make a task for each of these agents that has none."""
+        self.call_soon(self._make_tasks, list(agent_ids))
+
+    def call_soon(self, call: Callable[..., object], *args: object) -> None:
+        """Call a function on the loop, soon; not at all before the start or after the end."""
+        if self._loop is not None:
+            try:
+                self._loop.call_soon_threadsafe(call, *args, context=self._context)
+            except RuntimeError:
+                return  # closed in this moment: what was rung stays in the log
+
+    def _make_tasks(self, agent_ids: list[str]) -> None:
+        for agent_id in agent_ids:
+            if agent_id not in self._tasks and not self._ended.is_set():
+                self._tasks[agent_id] = asyncio.get_running_loop().create_task(
+                    self._run(agent_id), name=f"run of {agent_id}", context=self._context.copy()
+                )
+
+    async def _run(self, agent_id: str) -> None:
+        try:
+            await self._react(agent_id)
+        finally:
+            # In the same breath as the last look at the inbox: mail that comes later finds no task and makes one.
+            del self._tasks[agent_id]
+
+    def here(self) -> bool:
+        """Whether the caller is on the loop itself."""
+        return self._thread is threading.current_thread()
+
+    def stop(self) -> None:
+        """End the loop and its thread; a second call does nothing."""
+        thread, self._thread = self._thread, None
+        if thread is None or self._loop is None:
+            return
+        self.call_soon(self._ended.set)
+        if thread is not threading.current_thread():
+            thread.join()
