@@ -1,0 +1,182 @@
+"""Starting, pausing, waiting and stopping: the part of a service that is about time."""
+
+import asyncio
+import atexit
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from intercom_nb.errors import LifecycleError
+from intercom_nb.lifecycle import Lifecycle, State, sentence
+from intercom_nb.limits import Limits, Spent
+from intercom_nb.models import Models
+from intercom_nb.notebook import Progress
+from intercom_nb.runs import Runs
+from intercom_nb.runtime import InProcess
+from intercom_nb.store import Store, Transaction
+
+__all__ = ["Running"]
+
+
+class Running:
+    """What every service can do about time; `InterComService` is the service itself.
+
+    Every method may be called from any thread and returns at once; only `wait` and ``await quiet()`` wait for agents.
+    """
+
+    name: str
+    store: Store
+    _models: Models
+    _lifecycle: Lifecycle
+    _runtime: InProcess
+    _runs: Runs
+
+    @property
+    def status(self) -> str:
+        """What it is doing, or why it is not at work, in one line."""
+        lifecycle = self._lifecycle
+        if lifecycle.state == "new":
+            return "not started"
+        if lifecycle.state == "stopped" and lifecycle.reason != "stopped":
+            return f"stopped ({sentence(lifecycle.reason)})"
+        return "at work" if lifecycle.at_work else sentence(lifecycle.reason)
+
+    @property
+    def state(self) -> State:
+        """``new``, ``running``, ``paused`` or ``stopped``."""
+        return self._lifecycle.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is not at work: ``quiet``, ``steps``, ``failed``, ``paused``, ``stopped``, or a limit's name."""
+        return self._lifecycle.reason
+
+    @property
+    def limits(self) -> Limits:
+        """What it may spend; may be set at any time, and `resume` goes on after a limit was met."""
+        return self._lifecycle.limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._lifecycle.limits = limits
+
+    @property
+    def spent(self) -> Spent:
+        """What it has spent so far."""
+        return self._lifecycle.spent
+
+    @property
+    def log(self) -> Path | None:
+        """The log's file; None for a log in memory."""
+        return self.store.path
+
+    @property
+    def model(self) -> str:
+        """What agents without a model of their own run on, and where, in words."""
+        return self._models.default.label
+
+    def start(self) -> None:
+        """Let agents run; returns at once. A service that runs already goes on.
+
+        Raises
+        ------
+        LifecycleError
+            If it has stopped.
+        """
+        if self._lifecycle.state == "running":
+            return
+        self._lifecycle.run()
+        self._note("started", f"{self.name} runs; model: {self.model}")
+        self._runtime.start(self._runs.react, self._models.close)
+        self._runs.wake()
+
+    def pause(self) -> None:
+        """Make no further model call; calls in flight end and are kept. `resume` goes on."""
+        self._lifecycle.halt("paused", "paused")
+
+    def resume(self) -> None:
+        """Go on after a pause or after a limit was met."""
+        self.start()
+
+    def stop(self) -> None:
+        """Stop for good: end every run at once, close the log, end the threads. A second call does nothing.
+
+        Nothing accepted is lost: `InterComService.open(path)` goes on with the log.
+        """
+        if self._runtime.here():
+            # Called by a tool on the service's own loop, which cannot wait for itself to end.
+            threading.Thread(target=self.stop, name=f"intercom {self.name} stopping", daemon=True).start()
+            return
+        self._lifecycle.halt("stopped", "stopped")
+        self._runtime.stop()
+        self.store.close()
+        atexit.unregister(self.stop)
+
+    def retry(self, agent_id: str | None = None) -> int:
+        """Try failed runs again, one agent's or all; returns how many there were."""
+        self._check_open()
+        return self._runs.retry(agent_id)
+
+    def wait(self, timeout: float | None = None) -> str:
+        """Wait until nobody has anything left to say, and return why it stopped.
+
+        Shows progress meanwhile. An interrupt ends the waiting; the agents go on.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds after which to return ``timeout`` instead.
+
+        Returns
+        -------
+        str
+            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``paused``, ``stopped``, or the name of the
+            limit that was met.
+
+        Raises
+        ------
+        LifecycleError
+            If the service was never started, or the caller is one of its own tools.
+        """
+        if self._runtime.here():
+            msg = "wait() would wait for itself here; an async tool uses `await intercom.quiet()` or, better, neither"
+            raise LifecycleError(msg)
+        progress = Progress()
+        try:
+            reason = self._lifecycle.wait(timeout, lambda: progress.show(f"{self.name}: {self.spent} …"))
+        except KeyboardInterrupt:
+            progress.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
+            raise
+        progress.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
+        return reason
+
+    async def quiet(self) -> str:
+        """Wait as `wait` does, in a cell that leaves the notebook's buttons alive."""
+        return await asyncio.wrap_future(self._lifecycle.when_quiet())
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _halted(self, state: str, reason: str) -> None:
+        self._note(state, f"{self.name}: {sentence(reason)}")
+
+    def _note(self, kind: str, text: str) -> None:
+        with self.store.transaction() as tx:
+            tx.note(kind, text)
+
+    def _check_open(self) -> None:
+        if self._lifecycle.state == "stopped":
+            msg = f"{self.name} has stopped; InterComService.open({str(self.log)!r}) goes on with its log"
+            raise LifecycleError(msg)
+
+    def _transaction(self) -> AbstractContextManager[Transaction]:
+        self._check_open()
+        return self.store.transaction()

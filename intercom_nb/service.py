@@ -1,0 +1,431 @@
+"""InterComService: the service agents belong to. Add them, let them run, write to them, look at what happened."""
+
+import atexit
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import EllipsisType
+from typing import Any, Literal, Self
+
+from intercom_nb.agent import Agent, slug
+from intercom_nb.analysis import delivery_counts
+from intercom_nb.cards import service_html
+from intercom_nb.chat import Chat
+from intercom_nb.chat_tools import check_tools
+from intercom_nb.directory import Directory, Member
+from intercom_nb.facts import micros
+from intercom_nb.lifecycle import Lifecycle
+from intercom_nb.limits import Limits
+from intercom_nb.messages import Item, Message, checked_name
+from intercom_nb.models import ModelChoice, Models
+from intercom_nb.notebook import note, replace_running
+from intercom_nb.person import Person
+from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
+from intercom_nb.routing import Router
+from intercom_nb.running import Running
+from intercom_nb.runs import Desk, Runs
+from intercom_nb.runtime import InProcess
+from intercom_nb.settings import setting
+from intercom_nb.store import Store
+from intercom_nb.thread_logs import ThreadLogs, file_name
+
+__all__ = ["InterComService"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class InterComService(Running):
+    """Agents that talk to each other by tool calls, and the log of everything they said.
+
+    Agents run on a thread of the service's own, beside whatever the cells of a notebook are doing. Every method may
+    be called from any thread and returns at once; only `wait` and ``await quiet()`` wait for agents.
+
+    Parameters
+    ----------
+    name : str, default "intercom"
+        For the log, the thread logs and the threads. A service that is made while another of the same name runs in
+        this process stops that one first, so a cell can be run again.
+    model : str or assistant, optional
+        What agents without a model of their own run on. Default: ``INTERCOM_MODEL`` where a key or a server is set
+        (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``; ``.env`` is read too), else the offline assistant.
+    logs : str, Path or None, optional
+        Folder for the log. Default: ``THREAD_LOGS_PATH``, else ``logs``. None keeps the log in memory.
+    limits : Limits, optional
+        What the service may spend before it stops and says so.
+    base_url, api_key : str, optional
+        Of a server that speaks OpenAI's protocol. Default: from the settings.
+    max_concurrency : int, default 64
+        Model calls in flight at once, for each server.
+    max_retries : int, default 2
+        How often the client repeats a model call that failed in passing.
+    timeout : float, default 600
+        Seconds a model call may take.
+    thread_logs : bool, default True
+        Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
+    chat_list : {"newest", "every"}, default "newest"
+        Whether only an agent's newest turn shows its chat list, or every stored one.
+
+    Raises
+    ------
+    MissingKeyError
+        If a model is named and nothing says how to reach it.
+    LogError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> with InterComService("example", logs=None) as intercom:
+    ...     intercom.add(
+    ...         Agent("Founder", mission="Figure out how to market our product."),
+    ...         Agent("Marketing Expert", description="Knows everything about marketing."),
+    ...     )
+    ...     _ = intercom.registry.get_agent("founder").begin()
+    ...     intercom.wait()
+    'quiet'
+    """
+
+    def __init__(  # noqa: PLR0913 - what a service may be told; everything but the name has a default and is named
+        self,
+        name: str = "intercom",
+        *,
+        model: ModelChoice = None,
+        logs: str | Path | EllipsisType | None = ...,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_concurrency: int = 64,
+        max_retries: int = 2,
+        timeout: float = 600.0,
+        thread_logs: bool = True,
+        chat_list: Literal["newest", "every"] = "newest",
+    ) -> None:
+        self.name = checked_name(name, kind="service")
+        if chat_list not in ("newest", "every"):
+            msg = f"chat_list={chat_list!r}: it should be 'newest' or 'every'"
+            raise ValueError(msg)
+        models = Models(
+            model,
+            base_url=base_url,
+            api_key=api_key,
+            max_concurrency=max_concurrency,
+            max_retries=max_retries,
+            timeout=timeout,
+        )
+        folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
+        replace_running(self.name, self)
+        store = Store.create(None if folder is None else Path(folder), slug(self.name))
+        self._set_up(store, models, limits, thread_logs=thread_logs, chat_list=chat_list)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        model: ModelChoice = None,
+        tools: Iterable[Callable[..., Any]] = (),
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        thread_logs: bool = True,
+    ) -> Self:
+        """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
+
+        Nothing runs until `start` is called or a ``with`` block is entered.
+
+        Parameters
+        ----------
+        path : str or Path
+            A log, as `log` names it.
+        model, limits, thread_logs
+            As for a new service.
+        tools : iterable of callable
+            The functions that its agents have as tools: functions are not in the log, only their names.
+
+        Raises
+        ------
+        LogError
+            If it is in use, damaged, of a later version, not there, or needs tools that were not given.
+        """
+        models = Models(model)
+        store = Store.open(Path(path))
+        self = cls.__new__(cls)
+        try:
+            self.name = store.rows("SELECT value FROM meta WHERE key = 'name'")[0][0]
+            self._set_up(store, models, limits, thread_logs=thread_logs, chat_list="newest")
+            self._load(functions_by_name(tools))
+        except Exception:
+            store.close()
+            raise
+        if store.recovered:
+            note(f"{self.name}: {store.recovered}")
+        return self
+
+    def _set_up(
+        self, store: Store, models: Models, limits: Limits, *, thread_logs: bool, chat_list: Literal["newest", "every"]
+    ) -> None:
+        self.store = store
+        self.registry = Directory()
+        self._models = models
+        self._lifecycle = Lifecycle(limits)
+        self._lifecycle.on_halt = self._halted
+        self._runtime = InProcess(self.name)
+        self._inboxes: dict[str, list[Message]] = {}
+        self._keys: dict[str, Message] = {}
+        self._subscribers: list[Callable[[Message], object]] = []
+        self._runs = Runs(
+            store,
+            self.registry,
+            models=models,
+            lifecycle=self._lifecycle,
+            ring=self._runtime.ring,
+            chat_list_in=chat_list,
+        )
+        self._router = self._runs.router = Router(self.registry, self, self._deliver)
+        self._thread_logs = None
+        if thread_logs and store.path is not None:
+            self._thread_logs = ThreadLogs(store.path.parent / file_name(self.name), self.registry.name_of)
+            store.watch(self._thread_logs)
+        atexit.register(self.stop)
+
+    def _load(self, functions: dict[str, Callable[..., Any]]) -> None:
+        load_directory(self.store, self.registry, self, functions)
+        self._runs.desks = load_desks(self.store, self.registry, self._models)
+        self._lifecycle.spent = load_spent(self.store)
+        for member in self.registry.members:
+            if isinstance(member, Person):
+                received = "seq IN (SELECT seq FROM deliveries WHERE agent_id = ?)"
+                self._inboxes[member.id] = self.store.messages(received, member.id)
+        if self._thread_logs is not None:
+            self._thread_logs.rewrite(self.store)
+        self._runs.due(agent_id for agent_id, desk in self._runs.desks.items() if desk.inbox or desk.run is not None)
+        if self.store.recovered:
+            with self.store.transaction() as tx:
+                tx.note("log_recovered", self.store.recovered)
+
+    # -- what it is -------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        agents, where = len(self.registry), self.log or "in memory"
+        return f"<InterComService {self.name}: {self.status}; {agents} agents, {self.spent}; {self.model}; log {where}>"
+
+    def _repr_html_(self) -> str:
+        what = {
+            "name": self.name,
+            "status": self.status,
+            "model": self.model,
+            "spent": str(self.spent),
+            "log": str(self.log or "in memory"),
+        }
+        agents = [(agent.name, agent.status, agent.description) for agent in self.registry]
+        return service_html(what, agents, delivery_counts(self))
+
+    def __getitem__(self, given: str) -> Member | Chat:
+        """Return the agent, person or chat with this id or name."""
+        return self.registry.party(given)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return [found.id for found in (*self.registry.members, *self.registry.chats)]
+
+    @property
+    def thread_logs(self) -> Path | None:
+        """The folder of the thread logs; None if there are none."""
+        return None if self._thread_logs is None else self._thread_logs.folder
+
+    @property
+    def messages(self) -> list[Message]:
+        """Every accepted message, oldest first, read from the log."""
+        return self.store.messages()
+
+    # -- members ----------------------------------------------------------------------------------------------------
+
+    def add(self, *agents: Agent) -> None:
+        """Add agents; they run whenever the service does and they have mail.
+
+        Raises
+        ------
+        InvalidNameError
+            If a name or id is taken.
+        InvalidToolError
+            If a tool bears the name of a chat tool, or of another tool of the same agent.
+        MissingKeyError
+            If an agent names a model and nothing says how to reach it.
+        """
+        for agent in agents:
+            if not isinstance(agent, Agent):
+                msg = f"add() takes agents, not {agent!r}; for a person, call add_person(name)"  # type: ignore[unreachable]
+                raise TypeError(msg)
+            check_tools(agent.tools)
+            self._models.named(agent.model)
+        with self._transaction() as tx:
+            for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
+                agent.join(self, agent_id)
+                self.registry.add_member(agent)
+                self._runs.desks[agent.id] = Desk(agent, conversation=[])
+                tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
+        tx.wait()
+
+    def add_person(
+        self,
+        name: str = "You",
+        *,
+        description: str = "The person at the notebook.",
+        id: str | None = None,  # noqa: A002 - as for an agent
+    ) -> Person:
+        """Add a person, whom agents can write to like each other; nobody waits for an answer.
+
+        Raises
+        ------
+        InvalidNameError
+            If the name or id is taken.
+        """
+        person = Person(name, description, id, self)
+        with self._transaction() as tx:
+            person.join(self.registry.places([person])[0])
+            self.registry.add_member(person)
+            self._inboxes[person.id] = []
+            tx.add(person.as_fact(tx.seq(), micros(tx.time)))
+        tx.wait()
+        return person
+
+    def edit(self, agent_id: str, *, mission: str | None = None, description: str | None = None) -> None:
+        """Change an agent's mission or description: a new version, in effect from its next run on."""
+        agent = self.registry.get_agent(agent_id)
+        with self._transaction() as tx:
+            agent.edited(
+                agent.mission if mission is None else mission, agent.description if description is None else description
+            )
+            tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
+        tx.wait()
+
+    def get_chat_list_for(self, agent_id: str) -> list[dict[str, str]]:
+        """Return whom an agent can reach: dicts of ``id name description type``, agents first, then its groups.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such agent.
+        """
+        with self.store.lock:
+            return [entry.as_dict() for entry in self.registry.chat_list_for(self.registry.member(agent_id).id)]
+
+    def name_of(self, some_id: str | None) -> str:
+        """Return the name behind an id; the id itself if nobody has it, empty for None."""
+        return self.registry.name_of(some_id)
+
+    # -- messages and chats -----------------------------------------------------------------------------------------
+
+    def send_message(
+        self, message: str, receiver_id: str, sender_id: str | None = None, *, key: str | None = None
+    ) -> Message:
+        """Accept a message to an agent, a person or a group; returns once it is in the log.
+
+        Parameters
+        ----------
+        message : str
+            The text.
+        receiver_id : str
+            An agent's, person's or chat's id.
+        sender_id : str, optional
+            Who says it. Without one, an agent reads the bare text, as from the program.
+        key : str, optional
+            A second message with the same key is not accepted again: the first one is returned. For a cell that may
+            be run twice.
+
+        Returns
+        -------
+        Message
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such receiver or sender.
+        ChatRuleError
+            If the sender is no member of the chat, the message is empty, or it goes to the sender itself.
+        """
+        with self._transaction() as tx:
+            accepted = None if key is None else self._known(key)
+            if accepted is None:
+                accepted = self._router.post(tx, message, receiver_id, sender_id, key=key)
+            if key is not None:
+                self._keys[key] = accepted
+        tx.wait()
+        return accepted
+
+    def _known(self, key: str) -> Message | None:
+        # What is not yet durable is in the dictionary, what an earlier process accepted is in the log.
+        return self._keys.get(key) or next(iter(self.store.messages("key = ?", key)), None)
+
+    def create_chat(
+        self, agent_ids: Sequence[str], name: str, description: str, admin_id: str, message: str | None = None
+    ) -> Chat:
+        """Create a group chat of the admin and at least two others, and send it a first message if one is given.
+
+        Raises
+        ------
+        UnknownIdError, InvalidNameError, ChatRuleError
+            If a member is unknown, the name cannot be used, or there are fewer than three members.
+        """
+        with self._transaction() as tx:
+            chat = self._router.create_chat(tx, admin_id, agent_ids, name=name, description=description)
+            if message is not None:
+                self._router.post(tx, message, chat.id, admin_id)
+        tx.wait()
+        return chat
+
+    def add_chat_member(self, agent_id: str, chat_id: str, admin_id: str) -> None:
+        """Add a member to a group chat, as its admin.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If somebody is unknown, `admin_id` is not the admin's, or the member is already in.
+        """
+        with self._transaction() as tx:
+            self._router.add_member(tx, admin_id, agent_id, chat_id)
+        tx.wait()
+
+    def remove_chat_member(self, agent_id: str, chat_id: str, admin_id: str) -> None:
+        """Remove a member from a group chat, as its admin; it hears nothing more.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If somebody is unknown, `admin_id` is not the admin's, or the member is not in.
+        """
+        with self._transaction() as tx:
+            self._router.remove_member(tx, admin_id, agent_id, chat_id)
+        tx.wait()
+
+    def _deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str]) -> None:
+        for person_id in person_ids:
+            self._inboxes[person_id].append(message)
+        self._runs.deliver(message, agent_ids)
+        if self._subscribers:
+            self._runtime.call_soon(self._tell, message)
+
+    def subscribe(self, call: Callable[[Message], object]) -> Callable[[], None]:
+        """Call a function with every message accepted from now on; returns the function that ends this.
+
+        Called on the service's own thread, in order, once the message is in the log and while the service runs. Keep
+        it short: agents wait meanwhile. What it raises goes to the log of the ``logging`` module.
+        """
+        self._subscribers.append(call)
+        return lambda: self._subscribers.remove(call) if call in self._subscribers else None
+
+    def _tell(self, message: Message) -> None:
+        for call in list(self._subscribers):
+            try:
+                call(message)
+            except Exception:  # somebody else's code must not end the loop all agents share
+                _LOGGER.exception("a subscriber failed on %s", message.id)
+
+    def inbox_of(self, person_id: str) -> list[Message]:
+        """Return what a person has received, oldest first."""
+        return list(self._inboxes[person_id])
+
+    def status_of(self, agent_id: str) -> str:
+        """Return what an agent is doing, one word."""
+        return self._runs.status_of(agent_id)
+
+    def conversation_of(self, agent_id: str) -> list[Item]:
+        """Return an agent's items, oldest first; a copy."""
+        with self.store.lock:
+            return list(self._runs.conversation(self._runs.desks[agent_id]))
