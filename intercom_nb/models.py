@@ -268,7 +268,8 @@ class _Client:
         said = self._safe(str(error)) or type(error).__name__
         if status == HTTPStatus.UNAUTHORIZED:
             return ModelError(f"{self.address!r} refused the key: check OPENAI_API_KEY ({said})", status=status)
-        if isinstance(error, openai.APITimeoutError):
+        # The aiohttp transport reports a refused connection as a timeout of connecting.
+        if isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout):
             return ModelError(f"{self.address!r} did not answer within {self._timeout:g} s")
         if isinstance(error, openai.APIConnectionError):
             cause = self._safe(str(error.__cause__ or "")) or said

@@ -15,7 +15,7 @@ from typing import Literal
 from intercom_nb.agent import Agent
 from intercom_nb.chat_tools import CHAT_TOOLS, ChatTools
 from intercom_nb.directory import Directory
-from intercom_nb.errors import LogError, ModelError
+from intercom_nb.errors import LogError, ModelError, ToolCallError
 from intercom_nb.facts import (
     ItemsAdded,
     RunBegan,
@@ -295,14 +295,18 @@ class Runs:
         with self._store.transaction() as tx:
             tx.add(ToolCalled(*facts))
         await asyncio.wrap_future(tx.done)  # a tool may do things outside: that it began is known before it does
+        raised = ""
         try:
             output, failed = await tool.call(call.arguments), False
+        except ToolCallError as error:
+            output, failed = f"Error: {error}", True
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
-            output, failed = f"Error: {type(error).__name__}: {error}", True
+            raised = f"{type(error).__name__}: {error}"
+            output, failed = f"Error: {raised}", True
         with self._store.transaction() as tx:
             tx.add(ToolCalled(*facts, micros(tx.time), output, int(failed)))
-            if failed:
-                tx.note("tool_failed", f"{tool.name} in {run.run_id}: {output}")
+            if raised:
+                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {raised}")
         run.outputs[n] = output, failed
 
     def _step_fact(self, tx: Transaction, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:

@@ -1,0 +1,60 @@
+"""What the package offers, and that the README tells the truth about it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import intercom_nb
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_all_names_are_there_sorted_and_documented():
+    """``__all__`` is sorted, complete, and each name has a docstring."""
+    public = {
+        name for name, thing in vars(intercom_nb).items() if not name.startswith("_") and hasattr(thing, "__doc__")
+    }
+    modules = {name for name in public if type(getattr(intercom_nb, name)).__name__ == "module"}
+
+    assert sorted(intercom_nb.__all__) == intercom_nb.__all__
+    assert public - modules == set(intercom_nb.__all__)
+    assert all(getattr(intercom_nb, name).__doc__ for name in intercom_nb.__all__)
+
+
+def test_importing_loads_neither_pandas_nor_a_widget():
+    """They are loaded when first used."""
+    heavy = "{'pandas', 'networkx', 'ipywidgets', 'anywidget', 'IPython', 'matplotlib'}"
+    code = f"import sys, intercom_nb; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_readmes_first_example_gives_the_output_it_shows(capsys):
+    """Twelve lines, run as they stand."""
+    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL).groups()
+    exec(code, {})  # noqa: S102 - the reader's own script
+
+    assert len([line for line in code.splitlines() if line.strip()]) <= 12
+    assert capsys.readouterr().out == shown
+
+
+def test_the_readmes_longer_example_runs():
+    """The one that shows what can be done in a notebook."""
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    names = {}
+    exec(code, names)  # noqa: S102 - the reader's own script
+
+    assert names["intercom"].state == "stopped"
+    assert names["you"].inbox
+
+
+def test_the_readme_names_every_file():
+    """A stranger finds every module in the table of files."""
+    entries = {path.name for path in (ROOT / "intercom_nb").iterdir() if path.name[0] not in "._"}
+    modules = entries - {"py.typed"}
+    named = set(re.findall(r"`([a-z_]+(?:\.py|\.md|/))`", README))
+
+    assert {name for name in modules if name not in named and f"{name}/" not in named} == set()
