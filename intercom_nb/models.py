@@ -150,9 +150,11 @@ class Models:
         return self.named(wanted if wanted is not None and reachable else OFFLINE_MODEL)
 
     def _client(self, address: _Address) -> "_Client":
-        if address not in self._clients:
-            self._clients[address] = _Client(address, self._max_concurrency, self._max_retries, self._timeout)
-        return self._clients[address]
+        client = self._clients.get(address)
+        if client is None:
+            made = _Client(address, self._max_concurrency, self._max_retries, self._timeout)
+            client = self._clients.setdefault(address, made)  # one, also when two threads ask at once
+        return client
 
     async def close(self) -> None:
         """Close every client; called on the loop that used them."""

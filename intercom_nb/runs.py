@@ -99,8 +99,8 @@ class Runs:
         Of the same service.
     ring : callable
         Called with the ids of agents that have something to do; may be called from any thread.
-    chat_list_in : {"newest", "every"}
-        Whether only an agent's newest turn shows its chat list, or every stored one.
+    every_chat_list : bool
+        Whether every stored turn shows its chat list, rather than an agent's newest one alone.
     """
 
     def __init__(
@@ -111,14 +111,14 @@ class Runs:
         models: Models,
         lifecycle: Lifecycle,
         ring: Callable[[Iterable[str]], None],
-        chat_list_in: Literal["newest", "every"] = "newest",
+        every_chat_list: bool = False,
     ) -> None:
         self._store = store
         self._directory = directory
         self._models = models
         self._lifecycle = lifecycle
         self._ring = ring
-        self._chat_list_in = chat_list_in
+        self._every_chat_list = every_chat_list
         self._due: set[str] = set()
         self.desks: dict[str, Desk] = {}
         self.router: Router | None = None
@@ -212,7 +212,7 @@ class Runs:
         agent, seq = desk.agent, tx.seq()
         conversation = self.conversation(desk)
         chat_list = chat_list_text(self._directory.chat_list_for(agent.id))
-        every = self._chat_list_in == "every"
+        every = self._every_chat_list
         run = Run(
             run_id=f"run-{seq}",
             instructions=agent.instructions,

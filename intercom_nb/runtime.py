@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
@@ -9,6 +10,9 @@ from typing import Protocol
 from intercom_nb.notebook import keep_output_out_of_cells
 
 __all__ = ["InProcess", "Runtime"]
+
+_LOGGER = logging.getLogger(__name__)
+_PATIENCE_S = 10.0  # for a coroutine tool that blocks the loop; it cannot be ended from outside
 
 React = Callable[[str], Awaitable[None]]
 
@@ -112,4 +116,6 @@ class InProcess(Runtime):
             return
         self.call_soon(self._ended.set)
         if thread is not threading.current_thread():
-            thread.join()
+            thread.join(_PATIENCE_S)
+            if thread.is_alive():
+                _LOGGER.warning("%s does not end: a tool is blocking its loop; it ends with this process", thread.name)

@@ -113,17 +113,23 @@ class InterComService(Running):
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
         replace_running(self.name, self)
-        store = Store.create(None if folder is None else Path(folder), slug(self.name))
-        self._set_up(store, models, limits, thread_logs=thread_logs, chat_list=chat_list)
+        meta = {"name": self.name, "chat_list": chat_list}
+        store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
+        self._set_up(store, models, limits, thread_logs=thread_logs)
 
     @classmethod
-    def open(
+    def open(  # noqa: PLR0913 - as for a new service
         cls,
         path: str | Path,
         *,
         model: ModelChoice = None,
         tools: Iterable[Callable[..., Any]] = (),
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        base_url: str | None = None,
+        api_key: str | None = None,
+        max_concurrency: int = 64,
+        max_retries: int = 2,
+        timeout: float = 600.0,
         thread_logs: bool = True,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
@@ -134,22 +140,29 @@ class InterComService(Running):
         ----------
         path : str or Path
             A log, as `log` names it.
-        model, limits, thread_logs
-            As for a new service.
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
+        model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs
+            As for a new service; none of them is in the log.
 
         Raises
         ------
         LogError
             If it is in use, damaged, of a later version, not there, or needs tools that were not given.
         """
-        models = Models(model)
+        models = Models(
+            model,
+            base_url=base_url,
+            api_key=api_key,
+            max_concurrency=max_concurrency,
+            max_retries=max_retries,
+            timeout=timeout,
+        )
         store = Store.open(Path(path))
         self = cls.__new__(cls)
         try:
-            self.name = store.rows("SELECT value FROM meta WHERE key = 'name'")[0][0]
-            self._set_up(store, models, limits, thread_logs=thread_logs, chat_list="newest")
+            self.name = store.meta["name"]
+            self._set_up(store, models, limits, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
         except Exception:
             store.close()
@@ -158,9 +171,7 @@ class InterComService(Running):
             note(f"{self.name}: {store.recovered}")
         return self
 
-    def _set_up(
-        self, store: Store, models: Models, limits: Limits, *, thread_logs: bool, chat_list: Literal["newest", "every"]
-    ) -> None:
+    def _set_up(self, store: Store, models: Models, limits: Limits, *, thread_logs: bool) -> None:
         self.store = store
         self.registry = Directory()
         self._models = models
@@ -176,7 +187,7 @@ class InterComService(Running):
             models=models,
             lifecycle=self._lifecycle,
             ring=self._runtime.ring,
-            chat_list_in=chat_list,
+            every_chat_list=store.meta["chat_list"] == "every",
         )
         self._router = self._runs.router = Router(self.registry, self, self._deliver)
         self._thread_logs = None

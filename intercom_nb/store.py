@@ -11,12 +11,13 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -116,8 +117,17 @@ class Store:
         self._writer = threading.Thread(target=self._work, name=name, daemon=True)
 
     @classmethod
-    def create(cls, folder: Path | None, name: str) -> "Store":
-        """Return a new log ``<folder>/<time>-<name>.db``; in memory without a folder.
+    def create(cls, folder: Path | None, name: str, meta: Mapping[str, str] = MappingProxyType({})) -> "Store":
+        """Return a new log ``<folder>/<time>-<file name>.db``; in memory without a folder.
+
+        Parameters
+        ----------
+        folder : Path or None
+            Made if it is not there.
+        name : str
+            For the file.
+        meta : mapping, optional
+            What else to remember about the service, by key; `meta` reads it back.
 
         Raises
         ------
@@ -129,10 +139,10 @@ class Store:
         else:
             path = _fresh_path(folder, name)
             store = cls(path, lock=_locked(path))
-        meta = {"schema": VERSION, "name": name, "created_at": micros(now())}
+        known = {"name": name, **meta, "schema": VERSION, "created_at": micros(now())}
         with store._guard:
             store._writes.executescript("BEGIN;" + SCHEMA)
-            store._writes.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
+            store._writes.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in known.items()])
             store._writes.execute("COMMIT")
             store._writes.execute("PRAGMA wal_checkpoint")
         store._writer.start()
@@ -196,6 +206,11 @@ class Store:
                 f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "
                 "and everything before it is there"
             )
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """What the log says of its service: ``name``, ``schema``, ``created_at`` and what `create` was given."""
+        return dict(self.rows("SELECT key, value FROM meta"))
 
     def watch(self, watcher: Callable[[Sequence[Fact]], None]) -> None:
         """Call `watcher` with the facts of each transaction once they are durable, on the writer's thread."""
@@ -359,7 +374,8 @@ def _give_up(store: Store | None, lock: filelock.BaseFileLock) -> None:
 
 
 def _locked(path: Path) -> filelock.BaseFileLock:
-    lock = filelock.FileLock(f"{path}.lock", thread_local=False)
+    # A file of its own, and a hidden one, for it outlives the log's owner: to remove it could let two others in.
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
