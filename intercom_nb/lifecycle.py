@@ -119,15 +119,17 @@ class Lifecycle:
             Called about ten times a second meanwhile.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            self._check_started()
-            while self.at_work:
+        while True:
+            with self._changed:
+                self._check_started()
                 left = deadline - time.monotonic()
+                if self.at_work and left > 0:
+                    self._changed.wait(min(left, 0.1))
+                if not self.at_work:
+                    return self.reason
                 if left <= 0:
                     return "timeout"
-                watch()
-                self._changed.wait(min(left, 0.1))
-            return self.reason
+            watch()  # outside the lock: it may take its time, and agents must not wait for it
 
     def when_quiet(self) -> Future[str]:
         """Return a future of why it is not at work."""

@@ -11,21 +11,25 @@ __all__ = ["Progress", "keep_output_out_of_cells", "note", "replace_running"]
 
 
 def keep_output_out_of_cells() -> None:
-    """Make this thread's ``print`` appear in no cell (a notebook shows it in whichever cell is running).
+    """Make this thread's ``print`` and ``display`` appear in no cell (else they land in whichever one is running).
 
-    Called at the start of each thread of ours. Only ipykernel ≥ 7 can be told; elsewhere nothing happens.
+    Called at the start of each thread of ours. Only ipykernel ≥ 7 can be told; elsewhere nothing happens. A thread or
+    a process that somebody's tool starts is out of reach.
     """
-    for stream in (sys.stdout, sys.stderr):
-        pin = getattr(stream, "set_thread_parent", None)
+    for place in (sys.stdout, sys.stderr, getattr(_shell(), "display_pub", None)):
+        pin = getattr(place, "set_thread_parent", None)
         if pin is not None:
             pin({"header": {}})
 
 
-def _in_notebook() -> bool:
+def _shell() -> Any:
     # Looked up rather than imported: a plain script need not load IPython to learn that it is absent.
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell is not None and hasattr(shell, "kernel")
+    return ipython.get_ipython() if ipython is not None else None
+
+
+def _in_notebook() -> bool:
+    return hasattr(_shell(), "kernel")
 
 
 def _display(text: str, display_id: str | None = None) -> Any:

@@ -88,8 +88,9 @@ def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, 
 
 
 def _load_steps(store: Store, run: Run) -> None:
-    steps = store.rows("SELECT step, held FROM steps WHERE run_id = ? ORDER BY step", run.run_id)
+    steps = store.rows("SELECT step, held, error FROM steps WHERE run_id = ? ORDER BY step", run.run_id)
     run.step = steps[-1][0] + 1 if steps else 0
+    run.first_step = max((step + 1 for step, _, error in steps if error is not None), default=0)
     if steps and steps[-1][1] is not None:
         run.step -= 1
         run.held = tuple(json.loads(steps[-1][1]))

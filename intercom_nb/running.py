@@ -2,13 +2,14 @@
 
 import asyncio
 import atexit
+import contextlib
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from intercom_nb.errors import LifecycleError
+from intercom_nb.errors import LifecycleError, LogError
 from intercom_nb.lifecycle import Lifecycle, State, sentence
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Models
@@ -32,6 +33,7 @@ class Running:
     _lifecycle: Lifecycle
     _runtime: InProcess
     _runs: Runs
+    _stopping: threading.RLock
 
     @property
     def status(self) -> str:
@@ -109,10 +111,11 @@ class Running:
             # Called by a tool on the service's own loop, which cannot wait for itself to end.
             threading.Thread(target=self.stop, name=f"intercom {self.name} stopping", daemon=True).start()
             return
-        self._lifecycle.halt("stopped", "stopped")
-        self._runtime.stop()
-        self.store.close()
-        atexit.unregister(self.stop)
+        with self._stopping:  # whoever calls second returns when it has stopped, not before
+            self._lifecycle.halt("stopped", "stopped")
+            self._runtime.stop()
+            self.store.close()
+            atexit.unregister(self.stop)
 
     def retry(self, agent_id: str | None = None) -> int:
         """Try failed runs again, one agent's or all; returns how many there were."""
@@ -166,7 +169,8 @@ class Running:
         self.stop()
 
     def _halted(self, state: str, reason: str) -> None:
-        self._note(state, f"{self.name}: {sentence(reason)}")
+        with contextlib.suppress(LogError):  # it may be the log itself that has failed
+            self._note(state, f"{self.name}: {sentence(reason)}")
 
     def _note(self, kind: str, text: str) -> None:
         with self.store.transaction() as tx:

@@ -282,8 +282,12 @@ class Runs:
             if run.held is None:
                 tx.add(self._step_fact(tx, run, reply, held=True))
                 run.held = reply.items
-            for n, known in run.outputs.items():
-                run.outputs[n] = known or (_UNKNOWN_OUTCOME, True)
+            for n, call, tool in todo:
+                if n in run.outputs and run.outputs[n] is None:
+                    run.outputs[n] = _UNKNOWN_OUTCOME, True
+                    at = micros(tx.time)
+                    facts = (run.run_id, run.step, n, call.call_id, tool.name, call.arguments, at)
+                    tx.add(ToolCalled(*facts, at, _UNKNOWN_OUTCOME, 1))
         for n, call, tool in todo:
             if n not in run.outputs:
                 run.outputs[n] = None

@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import EllipsisType
@@ -112,10 +113,11 @@ class InterComService(Running):
             timeout=timeout,
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
-        replace_running(self.name, self)
         meta = {"name": self.name, "chat_list": chat_list}
         store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
         self._set_up(store, models, limits, thread_logs=thread_logs)
+        atexit.register(self.stop)
+        replace_running(self.name, self)  # last: a service that could not be made replaces nobody
 
     @classmethod
     def open(  # noqa: PLR0913 - as for a new service
@@ -167,6 +169,7 @@ class InterComService(Running):
         except Exception:
             store.close()
             raise
+        atexit.register(self.stop)
         if store.recovered:
             note(f"{self.name}: {store.recovered}")
         return self
@@ -180,6 +183,7 @@ class InterComService(Running):
         self._runtime = InProcess(self.name)
         self._inboxes: dict[str, list[Message]] = {}
         self._keys: dict[str, Message] = {}
+        self._stopping = threading.RLock()
         self._subscribers: list[Callable[[Message], object]] = []
         self._runs = Runs(
             store,
@@ -194,7 +198,6 @@ class InterComService(Running):
         if thread_logs and store.path is not None:
             self._thread_logs = ThreadLogs(store.path.parent / file_name(self.name), self.registry.name_of)
             store.watch(self._thread_logs)
-        atexit.register(self.stop)
 
     def _load(self, functions: dict[str, Callable[..., Any]]) -> None:
         load_directory(self.store, self.registry, self, functions)
