@@ -10,7 +10,7 @@ from intercom_nb.errors import InvalidNameError, LifecycleError
 from intercom_nb.facts import AgentVersion
 from intercom_nb.host import Host
 from intercom_nb.instructions import compose
-from intercom_nb.messages import BEGIN, Item, Message, checked_name
+from intercom_nb.messages import BEGIN, Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice
 from intercom_nb.tools import Tool
 
@@ -79,8 +79,8 @@ class Agent:
             raise ValueError(msg)
         self.mail: Mail = mail
         self.version = 0
-        self._description = _one_text(description, "description")
-        self._mission = _one_text(mission, "mission")
+        self._description = checked_text(description, "description")
+        self._mission = checked_text(mission, "mission")
         self._host: Host | None = None
 
     def __repr__(self) -> str:
@@ -98,7 +98,7 @@ class Agent:
 
     @mission.setter
     def mission(self, mission: str) -> None:
-        mission = _one_text(mission, "mission")
+        mission = checked_text(mission, "mission")
         if self._host is None:
             self._mission = mission
         else:
@@ -111,7 +111,7 @@ class Agent:
 
     @description.setter
     def description(self, description: str) -> None:
-        description = _one_text(description, "description")
+        description = checked_text(description, "description")
         if self._host is None:
             self._description = description
         else:
@@ -159,11 +159,20 @@ class Agent:
             raise LifecycleError(msg)
         return self._host
 
-    def join(self, host: Host, agent_id: str, version: int = 1) -> None:
-        """Belong to a service from now on; called by the service."""
+    def check_free(self, host: Host) -> None:
+        """Check that it can join a service.
+
+        Raises
+        ------
+        LifecycleError
+            If it belongs to another one.
+        """
         if self._host is not None and self._host is not host:
             msg = f"{self.name} already belongs to another service; make a new Agent for this one"
             raise LifecycleError(msg)
+
+    def join(self, host: Host, agent_id: str, version: int = 1) -> None:
+        """Belong to a service from now on; called by the service."""
         self._host, self.id, self.version = host, agent_id, version
 
     def as_fact(self, seq: int, at: int) -> AgentVersion:
@@ -199,7 +208,8 @@ def slug(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).casefold()
     words = "".join(c if c.isalnum() else " " for c in plain).split()
     made = "-".join(words)[:60].rstrip("-") or "agent"
-    return f"agent-{made}" if _CHAT_ID.fullmatch(made) else made
+    # "chat" too: the second of that name would be chat-2.
+    return f"agent-{made}" if made == "chat" or _CHAT_ID.fullmatch(made) else made
 
 
 def checked_id(agent_id: object) -> str:
@@ -215,10 +225,3 @@ def checked_id(agent_id: object) -> str:
     if _CHAT_ID.fullmatch(agent_id):
         raise InvalidNameError(agent_id, "cannot be an agent's id: chat-1, chat-2, … are the ids of chats")
     return agent_id
-
-
-def _one_text(text: object, what: str) -> str:
-    if not isinstance(text, str):
-        msg = f"{what}={text!r}: it should be a str"
-        raise TypeError(msg)
-    return text

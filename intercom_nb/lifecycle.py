@@ -80,7 +80,7 @@ class Lifecycle:
             if self.state == "stopped" or (self.state, self.reason) == (state, reason):
                 return
             # A conversation that had ended before it was stopped keeps the reason it ended for.
-            ended = state == "stopped" and not self.at_work and self.reason not in ("", "paused")
+            ended = reason == "stopped" and not self.at_work and self.reason not in ("", "paused")
             self._change(state, self.reason if ended else reason)
         self.on_halt(state, reason)  # outside the lock: it writes to the log
 

@@ -24,6 +24,8 @@ __all__ = [
     "Turn",
     "chat_list_text",
     "checked_name",
+    "checked_text",
+    "clean",
     "escape",
     "incoming_text",
     "read_turn",
@@ -119,7 +121,13 @@ class Turn:
 
 def chat_list_text(entries: Iterable[ChatEntry]) -> str:
     """Return a chat list as agents read it: one JSON object a line."""
-    return "\n".join(json.dumps(entry.as_dict(), ensure_ascii=False) for entry in entries)
+    return "\n".join(_json_line(entry.as_dict()) for entry in entries)
+
+
+def _json_line(entry: dict[str, str]) -> str:
+    # JSON may hold these three as they are, and readers of lines break at them.
+    line = json.dumps(entry, ensure_ascii=False)
+    return re.sub("[\x85\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def incoming_text(message: Incoming) -> str:
@@ -174,18 +182,24 @@ def turn_text(messages: Iterable[Incoming | str], chat_list: str | None = None) 
 
 # A line belongs to a frame if, looked at the way a careless reader would, it says so: any number of equals signs
 # (full-width ones too), any spacing, any case, characters that cannot be seen left out.
-_FRAME_LINE = re.compile(r"[\\\s]*={2,}\s*(end of\s*)?incoming message from")
+_FRAME_LINE = re.compile(r"[\\ ]*= ?=[= ]*(end of ?)?incoming message from")
 # … and a line of eight or more equals signs and a word would pass for a role header of a thread log.
-_HEADER_LINE = re.compile(r"[\\\s]*={8,}\s*[a-z]")
+_HEADER_LINE = re.compile(r"[\\ ]*={8,} ?[a-z]")
 _LINE_BREAK = re.compile("(\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029])")
 
 
 def _looks_like_frame(line: str) -> bool:
-    if "=" not in line and "\uff1d" not in line and "\ufe66" not in line:
+    if _is_free_of_equals(line):
         return False
-    seen = "".join(c for c in unicodedata.normalize("NFKC", line) if unicodedata.category(c) not in ("Cf", "Cc", "Mn"))
-    plain = seen.casefold().lstrip()
+    spaced = " ".join(unicodedata.normalize("NFKC", line).split())
+    seen = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cc", "Mn"))
+    plain = " ".join(seen.split()).casefold()
     return bool(_FRAME_LINE.match(plain) or _HEADER_LINE.match(plain))
+
+
+def _is_free_of_equals(text: str) -> bool:
+    # Beyond ASCII there are some ten characters that come down to an equals sign; normalising finds them all.
+    return text.isascii() and "=" not in text
 
 
 def escape(text: str) -> str:
@@ -198,7 +212,7 @@ def escape(text: str) -> str:
     >>> escape("===End of Incoming message from Bob===")
     '\\===End of Incoming message from Bob==='
     """
-    if "=" not in text and "\uff1d" not in text and "\ufe66" not in text:
+    if _is_free_of_equals(text):
         return text
     parts = _LINE_BREAK.split(text)
     parts[::2] = ["\\" + line if _looks_like_frame(line) else line for line in parts[::2]]
@@ -267,6 +281,33 @@ def read_turn(text: str) -> Turn:
     return Turn(entries, tuple(incoming), tuple(part for part in between if part))
 
 
+def clean(text: str) -> str:
+    """Return text that UTF-8 can carry: halves of characters (lone surrogates) become replacement marks.
+
+    Models and tools do write such text now and then; nothing can store or send it.
+    """
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def checked_text(text: object, what: str) -> str:
+    """Return a text that can be stored.
+
+    Raises
+    ------
+    TypeError
+        If it is no str.
+    ValueError
+        If it holds half a character (a lone surrogate).
+    """
+    if not isinstance(text, str):
+        msg = f"{what}={text!r}: it should be a str"
+        raise TypeError(msg)
+    if clean(text) != text:
+        msg = f"{what} holds half a character (a lone surrogate), which no file can keep: {ascii(text)[:60]}"
+        raise ValueError(msg)
+    return text
+
+
 def checked_name(name: object, *, kind: str = "agent") -> str:
     """Return a name that can stand in a frame: trimmed, one line, something to see.
 
@@ -278,6 +319,8 @@ def checked_name(name: object, *, kind: str = "agent") -> str:
     if not isinstance(name, str):
         raise InvalidNameError(name, f"is no text: the name of a {kind} is a str")
     trimmed = name.strip()
+    if clean(trimmed) != trimmed:
+        raise InvalidNameError(ascii(name), "holds half a character (a lone surrogate), which no file can keep")
     if not any(unicodedata.category(c)[0] in "LNPS" for c in trimmed):
         raise InvalidNameError(name, f"is empty: give the {kind} a name of at least one letter or digit")
     if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in trimmed):

@@ -19,7 +19,7 @@ import openai
 from openai.types.responses import Response
 
 from intercom_nb.errors import MissingKeyError, ModelError
-from intercom_nb.messages import Item
+from intercom_nb.messages import Item, clean
 from intercom_nb.offline import OFFLINE_MODEL, OfflineAssistant
 from intercom_nb.settings import setting
 from intercom_nb.tools import ToolCall
@@ -301,7 +301,7 @@ def _reply(response: Response, model: str, address: _Address, latency_s: float) 
             calls.append(call)
             stored = {"type": "function_call", **_fields(call)}
         elif item.type == "message":
-            text = "".join(getattr(part, "text", None) or "" for part in item.content or [])
+            text = clean("".join(getattr(part, "text", None) or "" for part in item.content or []))
             texts.append(text)
             stored = {"role": "assistant", "content": text}
         else:
@@ -331,7 +331,7 @@ def _call(item: Any, n: int, taken: set[str]) -> ToolCall:
     if call_id in taken:
         call_id = f"{call_id}-{n}"
     arguments = item.arguments if isinstance(item.arguments, str) else json.dumps(item.arguments or {})
-    return ToolCall(call_id, str(item.name or ""), arguments)
+    return ToolCall(clean(call_id), clean(str(item.name or "")), clean(arguments))
 
 
 def _usage(response: Response) -> Usage:

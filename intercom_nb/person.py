@@ -3,7 +3,7 @@
 from intercom_nb.agent import checked_id, slug
 from intercom_nb.facts import AgentVersion
 from intercom_nb.host import Host
-from intercom_nb.messages import Message, checked_name
+from intercom_nb.messages import Message, checked_name, checked_text
 
 __all__ = ["Person"]
 
@@ -22,7 +22,7 @@ class Person:
 
     def __init__(self, name: str, description: str, agent_id: str | None, host: Host) -> None:
         self.name = checked_name(name, kind="person")
-        self.description = description
+        self.description = checked_text(description, "description")
         self.id = slug(self.name) if agent_id is None else checked_id(agent_id)
         self.id_is_made = agent_id is None
         self._host = host

@@ -13,10 +13,10 @@ from intercom_nb.directory import Directory, Member
 from intercom_nb.errors import ChatRuleError, listed
 from intercom_nb.facts import AdminChanged, ChatCreated, Delivered, MemberJoined, MemberLeft, Posted, micros
 from intercom_nb.host import Host
-from intercom_nb.messages import Message, checked_name
+from intercom_nb.messages import Message, checked_name, clean
 from intercom_nb.store import Transaction
 
-__all__ = ["Router"]
+__all__ = ["Router", "check_message"]
 
 _FEWEST = 3  # members of a group: two are a direct chat
 Deliver = Callable[[Message, Sequence[str], Sequence[str]], None]
@@ -57,9 +57,7 @@ class Router:
         UnknownIdError, ChatRuleError
             If there is no such receiver or sender, or a rule of chats forbids it.
         """
-        if not text.strip():
-            msg = "the message is empty: write what the receiver should read"
-            raise ChatRuleError(msg)
+        check_message(text)
         sender = None if sender_id is None else self._directory.member(sender_id)
         party = self._directory.party(receiver_id, sender.id if sender is not None else None)
         receivers = self._hearers(party, sender) if isinstance(party, Chat) else [self._other(party, sender)]
@@ -112,6 +110,7 @@ class Router:
         """
         admin = self._directory.member(admin_id)
         title = checked_name(name, kind="chat")
+        about = clean(str(description))
         if isinstance(agent_ids, str):
             msg = f"agent_ids should be a list of ids, not the text {agent_ids!r}"
             raise ChatRuleError(msg)
@@ -123,7 +122,7 @@ class Router:
                 "name two others at least, or write to a single one with send_message"
             )
             raise ChatRuleError(msg)
-        chat = Chat(self._directory.free_chat_id(), title, str(description), admin.id, self._host)
+        chat = Chat(self._directory.free_chat_id(), title, about, admin.id, self._host)
         self._directory.add_chat(chat)
         seq = tx.seq()
         tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, admin.id, micros(tx.time)))
@@ -200,6 +199,22 @@ class Router:
     def _part(self, tx: Transaction, chat: Chat, member: Member) -> None:
         del chat.roster[member.id]
         tx.add(MemberLeft(chat.id, member.id, tx.seq()))
+
+
+def check_message(text: object) -> None:
+    """Check that a text can be a message.
+
+    Raises
+    ------
+    ChatRuleError
+        If there is nothing in it, or it cannot be stored.
+    """
+    if not isinstance(text, str) or not text.strip():
+        msg = "the message is empty: write what the receiver should read"
+        raise ChatRuleError(msg)
+    if clean(text) != text:
+        msg = f"the message holds half a character (a lone surrogate): {ascii(text)[:60]}; leave it out"
+        raise ChatRuleError(msg)
 
 
 def _check_member(chat: Chat, member: Member) -> None:

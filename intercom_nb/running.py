@@ -177,6 +177,7 @@ class Running:
             tx.note(kind, text)
 
     def _check_open(self) -> None:
+        self.store.check()
         if self._lifecycle.state == "stopped":
             msg = f"{self.name} has stopped; InterComService.open({str(self.log)!r}) goes on with its log"
             raise LifecycleError(msg)

@@ -28,7 +28,7 @@ from intercom_nb.facts import (
     now,
 )
 from intercom_nb.lifecycle import Lifecycle
-from intercom_nb.messages import Incoming, Item, Message, chat_list_text, turn_text
+from intercom_nb.messages import Incoming, Item, Message, chat_list_text, clean, turn_text
 from intercom_nb.models import Model, Models, Reply, Usage
 from intercom_nb.routing import Router
 from intercom_nb.store import Store, Transaction
@@ -119,7 +119,7 @@ class Runs:
         self._lifecycle = lifecycle
         self._ring = ring
         self._every_chat_list = every_chat_list
-        self._due: set[str] = set()
+        self._due: dict[str, None] = {}  # in the order they became due, so that a start has an order too
         self.desks: dict[str, Desk] = {}
         self.router: Router | None = None
 
@@ -135,16 +135,17 @@ class Runs:
 
     def due(self, agent_ids: Iterable[str]) -> None:
         """Note that these agents have something to do, and ring them."""
-        ids = list(agent_ids)
+        ids = dict.fromkeys(agent_ids)
         if ids:
-            self._due.update(ids)
-            self._lifecycle.busy()
+            with self._store.lock:
+                self._due |= ids
+                self._lifecycle.busy()
             self._ring(ids)
 
     def wake(self) -> None:
         """Ring every agent that has something to do: after a start, a pause, or a crash."""
         with self._store.lock:
-            self._ring(list(self._due))
+            self._ring(self._due)
             if not self._due:
                 self._lifecycle.quiet(self._outcome())
 
@@ -306,11 +307,11 @@ class Runs:
             output, failed = f"Error: {error}", True
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
             raised = f"{type(error).__name__}: {error}"
-            output, failed = f"Error: {raised}", True
+            output, failed = f"Error: {clean(raised)}", True
         with self._store.transaction() as tx:
             tx.add(ToolCalled(*facts, micros(tx.time), output, int(failed)))
             if raised:
-                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {raised}")
+                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {clean(raised)}")
         run.outputs[n] = output, failed
 
     def _step_fact(self, tx: Transaction, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
@@ -372,9 +373,11 @@ class Runs:
     # -- how a run ends ---------------------------------------------------------------------------------------------
 
     async def _fail(self, desk: Desk, run: Run, error: str) -> None:
+        error = clean(error)
         with self._store.transaction() as tx:
             at = micros(tx.time)
             if run.held is None:
+                self._lifecycle.spent.steps += 1
                 tx.add(StepTaken(run.run_id, run.step, tx.seq(), run.model.name, *(None,) * 5, error, at))
                 run.step += 1
             tx.add(RunEnded(run.run_id, tx.seq(), at, "failed", error))
@@ -387,7 +390,7 @@ class Runs:
             desk.failed = desk.run if reason == "failed" else None
             desk.run, desk.last = None, reason
             if not desk.inbox:
-                self._due.discard(desk.agent.id)
+                self._due.pop(desk.agent.id, None)
                 desk.doing = "idle"
             if not self._due:
                 self._lifecycle.quiet(self._outcome())

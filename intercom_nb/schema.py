@@ -26,8 +26,9 @@ CREATE TABLE memberships (
 CREATE UNIQUE INDEX one_membership ON memberships (chat_id, agent_id) WHERE left_seq IS NULL;
 CREATE TABLE messages (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chat_id TEXT REFERENCES chats, receiver_id TEXT, sender_id TEXT,
-    text TEXT NOT NULL, run_id TEXT, created_at INTEGER NOT NULL, key TEXT UNIQUE,
+    text TEXT NOT NULL, run_id TEXT, created_at INTEGER NOT NULL, key TEXT,
     CHECK ((chat_id IS NULL) <> (receiver_id IS NULL))) STRICT;
+CREATE UNIQUE INDEX one_key ON messages (key, run_id IS NULL) WHERE key IS NOT NULL;
 CREATE TABLE deliveries (
     agent_id TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES messages,
     state TEXT NOT NULL CHECK (state IN ('pending', 'consumed')), run_id TEXT,

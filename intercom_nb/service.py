@@ -17,12 +17,12 @@ from intercom_nb.directory import Directory, Member
 from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.limits import Limits
-from intercom_nb.messages import Item, Message, checked_name
+from intercom_nb.messages import Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice, Models
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.person import Person
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
-from intercom_nb.routing import Router
+from intercom_nb.routing import Router, check_message
 from intercom_nb.running import Running
 from intercom_nb.runs import Desk, Runs
 from intercom_nb.runtime import InProcess
@@ -180,6 +180,7 @@ class InterComService(Running):
         self._models = models
         self._lifecycle = Lifecycle(limits)
         self._lifecycle.on_halt = self._halted
+        store.on_failure = lambda: self._lifecycle.halt("stopped", "log")
         self._runtime = InProcess(self.name)
         self._inboxes: dict[str, list[Message]] = {}
         self._keys: dict[str, Message] = {}
@@ -266,6 +267,7 @@ class InterComService(Running):
             if not isinstance(agent, Agent):
                 msg = f"add() takes agents, not {agent!r}; for a person, call add_person(name)"  # type: ignore[unreachable]
                 raise TypeError(msg)
+            agent.check_free(self)
             check_tools(agent.tools)
             self._models.named(agent.model)
         with self._transaction() as tx:
@@ -302,10 +304,10 @@ class InterComService(Running):
     def edit(self, agent_id: str, *, mission: str | None = None, description: str | None = None) -> None:
         """Change an agent's mission or description: a new version, in effect from its next run on."""
         agent = self.registry.get_agent(agent_id)
+        mission = agent.mission if mission is None else checked_text(mission, "mission")
+        description = agent.description if description is None else checked_text(description, "description")
         with self._transaction() as tx:
-            agent.edited(
-                agent.mission if mission is None else mission, agent.description if description is None else description
-            )
+            agent.edited(mission, description)
             tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
         tx.wait()
 
@@ -355,7 +357,7 @@ class InterComService(Running):
             If the sender is no member of the chat, the message is empty, or it goes to the sender itself.
         """
         with self._transaction() as tx:
-            accepted = None if key is None else self._known(key)
+            accepted = None if key is None else self._known(checked_text(key, "key"))
             if accepted is None:
                 accepted = self._router.post(tx, message, receiver_id, sender_id, key=key)
             if key is not None:
@@ -365,7 +367,7 @@ class InterComService(Running):
 
     def _known(self, key: str) -> Message | None:
         # What is not yet durable is in the dictionary, what an earlier process accepted is in the log.
-        return self._keys.get(key) or next(iter(self.store.messages("key = ?", key)), None)
+        return self._keys.get(key) or next(iter(self.store.messages("key = ? AND run_id IS NULL", key)), None)
 
     def create_chat(
         self, agent_ids: Sequence[str], name: str, description: str, admin_id: str, message: str | None = None
@@ -378,6 +380,8 @@ class InterComService(Running):
             If a member is unknown, the name cannot be used, or there are fewer than three members.
         """
         with self._transaction() as tx:
+            if message is not None:
+                check_message(message)
             chat = self._router.create_chat(tx, admin_id, agent_ids, name=name, description=description)
             if message is not None:
                 self._router.post(tx, message, chat.id, admin_id)

@@ -5,6 +5,7 @@ made durable goes into the next commit together. What follows from a transaction
 (`Transaction.after`), so nobody acts on what could still be lost.
 """
 
+import contextlib
 import itertools
 import logging
 import os
@@ -32,6 +33,7 @@ from intercom_nb.wal import lost_bytes
 
 __all__ = ["Store", "Transaction"]
 
+_WAL_HEADER = 32  # bytes; a write-ahead log of no more than that holds nothing
 _AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
 _LOGGER = logging.getLogger(__name__)
 
@@ -96,6 +98,8 @@ class Store:
         The file; None for a log in memory.
     lock : RLock
         Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
+    on_failure : callable
+        Called on the writer's thread when the log could not be written; nothing is written after that.
     recovered : str
         What was found amiss when an old log was opened, one sentence; empty if nothing.
     """
@@ -104,6 +108,7 @@ class Store:
         self.path = path
         self.recovered = ""
         self._lock = lock
+        self.on_failure: Callable[[], None] = lambda: None
         self._failure: LogError | None = None
         self._watchers: list[Callable[[Sequence[Fact]], None]] = []
         self._queue: queue.SimpleQueue[Transaction | None] = queue.SimpleQueue()
@@ -137,15 +142,14 @@ class Store:
         if folder is None:
             store = cls(None)
         else:
-            path = _fresh_path(folder, name)
-            store = cls(path, lock=_locked(path))
+            path, lock = _fresh(folder, name)
+            store = cls(path, lock=lock)
         known = {"name": name, **meta, "schema": VERSION, "created_at": micros(now())}
         with store._guard:
             store._writes.executescript("BEGIN;" + SCHEMA)
             store._writes.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in known.items()])
             store._writes.execute("COMMIT")
-            store._writes.execute("PRAGMA wal_checkpoint")
-        store._writer.start()
+        store._begin()
         return store
 
     @classmethod
@@ -169,32 +173,35 @@ class Store:
         store = None
         try:
             lost = lost_bytes(path)
-            _check_size(path)
+            _check_head(path)
             store = cls(path, lock=lock)
             store._check(lost)
+            store._begin()
         except sqlite3.Error as error:
             _give_up(store, lock)
             raise LogDamagedError(path, f"is no whole log ({error}); go back to a copy of it") from None
         except LogError:
             _give_up(store, lock)
             raise
-        store._writer.start()
         return store
 
     def _connect(self) -> sqlite3.Connection:
         target = ":memory:" if self.path is None else str(self.path)
-        connection = sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
+        return sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10)
+
+    def _begin(self) -> None:
+        # Only now, for a file that proves to be no log of ours must stay as it was.
+        self._writes.execute("PRAGMA journal_mode = WAL")
+        self._writes.execute("PRAGMA synchronous = FULL")
+        self._writer.start()
 
     def _check(self, lost: int) -> None:
         with self.reading() as query:
             if (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
                 raise LogDamagedError(self.path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
-            if not query("SELECT 1 FROM sqlite_master WHERE name = 'meta'"):
+            found = _schema_version(query)
+            if found is None:
                 raise LogDamagedError(self.path, "is no log of intercom_nb, or none of its transactions is whole")
-            found = int(dict(query("SELECT key, value FROM meta"))["schema"])
             if found > VERSION:
                 raise NewerLogError(self.path or Path(), found, VERSION)
             self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
@@ -216,6 +223,17 @@ class Store:
         """Call `watcher` with the facts of each transaction once they are durable, on the writer's thread."""
         self._watchers.append(watcher)
 
+    def check(self) -> None:
+        """Check that the log can be written.
+
+        Raises
+        ------
+        LogError
+            If it could not be, once.
+        """
+        if self._failure is not None:
+            raise self._failure
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Give a transaction to fill; it is handed to the writer when the block ends.
@@ -229,8 +247,7 @@ class Store:
             If the log is closed, or could not be written before.
         """
         with self.lock:
-            if self._failure is not None:
-                raise self._failure
+            self.check()
             if not self._open:
                 raise LogError(self.path, "the log is closed")
             transaction = Transaction(self._seqs)
@@ -294,17 +311,17 @@ class Store:
         if not batch:
             return
         try:
-            if self._failure is not None:
-                raise self._failure
+            self.check()
             # A log in memory has one connection for everybody; readers must not see half a transaction.
             guard: AbstractContextManager[object] = self._guard if self.path is None else nullcontext()
             with guard:
                 self._execute(batch)
-        except (sqlite3.Error, LogError) as error:
+        except Exception as error:  # noqa: BLE001 - a thread boundary: whoever waits must hear of it, whatever it is
             # What was handed over later builds on this: nothing more is written, so the log stays a whole state.
             if self._failure is None:
                 _LOGGER.warning("the log cannot be written: %s", error)
                 self._failure = LogError(self.path, f"cannot be written ({error}); nothing more is accepted")
+                self.on_failure()
             for transaction in batch:
                 transaction.done.set_exception(self._failure)
             return
@@ -314,7 +331,7 @@ class Store:
 
     def _follow(self, transaction: Transaction) -> None:
         watching: list[Callable[[], None]] = [partial(watcher, transaction.facts) for watcher in self._watchers]
-        for call in transaction.afterwards + watching:
+        for call in watching + transaction.afterwards:
             try:
                 call()
             except Exception:  # a thread boundary: everybody's facts go through this one thread
@@ -348,7 +365,7 @@ class Store:
             if self._reads is not None:
                 self._reads.close()
                 self._reads = None
-            _close_whole(self._writes)
+            _close(self._writes, whole=self._writer.ident is not None)
         if self._lock is not None:
             self._lock.release()
 
@@ -357,13 +374,14 @@ class Store:
             self._writes.close()
 
 
-def _close_whole(connection: sqlite3.Connection) -> None:
-    # Back to one plain file, which can be read from a folder nobody may write to; not while somebody reads it.
-    try:
-        connection.execute("PRAGMA busy_timeout = 0")
-        connection.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.Error:
-        _LOGGER.debug("somebody is reading the log; it stays in WAL mode")
+def _close(connection: sqlite3.Connection, *, whole: bool) -> None:
+    """Close a connection; if asked, make the log one plain file that can be read where nobody may write."""
+    if whole:
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error:
+            _LOGGER.debug("somebody is reading the log; it stays in WAL mode")
     connection.close()
 
 
@@ -385,7 +403,8 @@ def _locked(path: Path) -> filelock.BaseFileLock:
     return lock
 
 
-def _fresh_path(folder: Path, name: str) -> Path:
+def _fresh(folder: Path, name: str) -> tuple[Path, filelock.BaseFileLock]:
+    """Return the path of a new log, and its lock."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -393,21 +412,40 @@ def _fresh_path(folder: Path, name: str) -> Path:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise LogError(folder, f"may not be written; {_OTHER_FOLDER}")
     stem = f"{now():%Y%m%d-%H%M%S}-{name}"
-    names = (f"{stem}{tail}.db" for tail in ["", *(f"-{n}" for n in range(2, 10_000))])
-    return next(folder / name for name in names if not (folder / name).exists())
+    for n in itertools.count(1):
+        path = folder / (f"{stem}.db" if n == 1 else f"{stem}-{n}.db")
+        with contextlib.suppress(LogInUseError):  # somebody else was first with this name
+            lock = _locked(path)
+            if not path.exists():
+                return path, lock
+            lock.release()
+    raise AssertionError  # the count does not end
 
 
 _OTHER_FOLDER = "set logs= or THREAD_LOGS_PATH to a folder you can write, or logs=None to keep the log in memory"
 
 
-def _check_size(path: Path) -> None:
+def _check_head(path: Path) -> None:
+    """Check that a file is an SQLite file, and not shorter than it says it is."""
     with path.open("rb") as file:
         head = file.read(100)
     if not head.startswith(b"SQLite format 3\0"):
         raise LogDamagedError(path, "is no log of intercom_nb: it is not an SQLite file")
-    page = int.from_bytes(head[16:18], "big") or 1
-    page_bytes = 65_536 if page == 1 else page
-    pages = int.from_bytes(head[28:32], "big")
+    wal = path.with_name(path.name + "-wal")
+    if wal.is_file() and wal.stat().st_size > _WAL_HEADER:
+        return  # the rest of it may be there, if a checkpoint was cut off; what is not, the next check finds
+    page_bytes = int.from_bytes(head[16:18], "big")
+    expected = int.from_bytes(head[28:32], "big") * (65_536 if page_bytes == 1 else page_bytes)
     size = path.stat().st_size
-    if size < pages * page_bytes:
-        raise LogDamagedError(path, f"was cut short: {size} of {pages * page_bytes} bytes; go back to a copy of it")
+    if size < expected:
+        raise LogDamagedError(path, f"was cut short: {size} of {expected} bytes; go back to a copy of it")
+
+
+def _schema_version(query: Callable[..., list[tuple[Any, ...]]]) -> int | None:
+    """Return the schema of a log; None for a file that is something else."""
+    if not query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
+        return None
+    try:
+        return int(dict(query("SELECT key, value FROM meta"))["schema"])
+    except (KeyError, ValueError, TypeError, sqlite3.OperationalError):
+        return None

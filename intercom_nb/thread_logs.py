@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from intercom_nb.store import Store
 __all__ = ["ThreadLogs", "file_name"]
 
 _LOGGER = logging.getLogger(__name__)
-_UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
+_UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f]|^\.+$|[. ]$')
+_LONGEST = 200  # bytes; file systems take 255
 
 
 class ThreadLogs:
@@ -81,5 +83,15 @@ def _text(item: Item, chat_list: str | None = None) -> str:
 
 
 def file_name(name: str) -> str:
-    """Return a name as one that files and folders may have."""
-    return _UNSAFE.sub("_", name)
+    """Return a name as one that files and folders may have; two names that differ stay different.
+
+    Examples
+    --------
+    >>> file_name("Founder"), file_name("a/b"), file_name("..")
+    ('Founder', 'a%2Fb', '%2E%2E')
+    """
+    safe = _UNSAFE.sub(lambda found: "".join(f"%{ord(c):02X}" for c in found[0]), name)
+    data = safe.encode()
+    if len(data) <= _LONGEST:
+        return safe
+    return f"{data[:_LONGEST].decode(errors='ignore')}~{zlib.crc32(data):08x}"

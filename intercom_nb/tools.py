@@ -18,6 +18,7 @@ import pydantic
 import pydantic_core
 
 from intercom_nb.errors import InvalidToolError, ToolCallError, listed
+from intercom_nb.messages import clean
 from intercom_nb.notebook import keep_output_out_of_cells
 
 __all__ = ["Tool", "ToolCall", "plain_name"]
@@ -194,11 +195,11 @@ def _problem(detail: Mapping[str, Any]) -> str:
 
 def _text(result: Any) -> str:
     if isinstance(result, str):
-        return result
+        return clean(result)
     try:
         return pydantic_core.to_json(result, fallback=str).decode()
     except (ValueError, TypeError):
-        return str(result)
+        return clean(str(result))
 
 
 async def _in_thread(function: Callable[..., Any], values: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 __all__ = ["lost_bytes"]
 
 _HEADER, _FRAME_HEADER = 32, 24
+_RESTARTS = 1 << 20  # more than one log ever sees; anything further off is damage
 _LITTLE, _BIG = 0x377F0682, 0x377F0683
 
 
@@ -46,8 +47,14 @@ def lost_bytes(log: Path) -> int:
         if commit:
             whole = at
     # What follows with other salts is left over from before the last checkpoint, and safely in the log itself.
-    stale = at + 16 <= len(data) and struct.unpack(">2I", data[at + 8 : at + 16]) != salts
+    stale = at + 16 <= len(data) and _is_older(struct.unpack(">2I", data[at + 8 : at + 16]), salts)
     return at - whole if stale else len(data) - whole
+
+
+def _is_older(found: tuple[int, ...], salts: tuple[int, ...]) -> bool:
+    # Each time the file is begun anew, the first salt grows by one and the second is drawn by lot.
+    behind = (salts[0] - found[0]) & 0xFFFFFFFF
+    return 0 < behind < _RESTARTS and found[1] != salts[1]
 
 
 def _checksum(data: bytes, order: str, start: tuple[int, int]) -> tuple[int, int]:
