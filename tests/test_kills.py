@@ -328,7 +328,7 @@ class Found:
         own = [c for c in self.tool_calls if c["name"] in ("press", "knock")]
         began = {key_of(c["arguments"]) for c in own}
         assert effects.keys() <= began, f"worked before the log knew of it: {effects.keys() - began}"
-        ended = {key_of(c["arguments"]) for c in own if c["output"] is not None}
+        ended = {key_of(c["arguments"]) for c in own if c["output"] is not None and not c["failed"]}
         assert ended <= effects.keys(), f"said to have worked, and did not: {ended - effects.keys()}"
 
     def check_quiet(self) -> None:
