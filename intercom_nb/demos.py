@@ -94,7 +94,7 @@ def run(
             show(f"Model:  {intercom.model}\n")
             intercom.subscribe(lambda message: show(line(intercom, message)))
         founder.begin()
-        intercom.wait()
+        intercom.wait(progress=show is None)
     return intercom
 
 

@@ -83,9 +83,9 @@ class Progress:
 
     _EVERY_S = 0.1
 
-    def __init__(self) -> None:
-        self._notebook = _in_notebook()
-        self._terminal = not self._notebook and sys.stderr.isatty()
+    def __init__(self, *, shown: bool = True) -> None:
+        self._notebook = shown and _in_notebook()
+        self._terminal = shown and not self._notebook and sys.stderr.isatty()
         self._handle: Any = None
         self._shown = ""
         self._next = 0.0

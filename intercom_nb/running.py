@@ -122,15 +122,17 @@ class Running:
         self._check_open()
         return self._runs.retry(agent_id)
 
-    def wait(self, timeout: float | None = None) -> str:
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> str:
         """Wait until nobody has anything left to say, and return why it stopped.
 
-        Shows progress meanwhile. An interrupt ends the waiting; the agents go on.
+        An interrupt ends the waiting; the agents go on.
 
         Parameters
         ----------
         timeout : float, optional
             Seconds after which to return ``timeout`` instead.
+        progress : bool, default True
+            Show messages, runs and tokens meanwhile, in one line below the cell or on the terminal.
 
         Returns
         -------
@@ -146,13 +148,13 @@ class Running:
         if self._runtime.here():
             msg = "wait() would wait for itself here; an async tool uses `await intercom.quiet()` or, better, neither"
             raise LifecycleError(msg)
-        progress = Progress()
+        line = Progress(shown=progress)
         try:
-            reason = self._lifecycle.wait(timeout, lambda: progress.show(f"{self.name}: {self.spent} …"))
+            reason = self._lifecycle.wait(timeout, lambda: line.show(f"{self.name}: {self.spent} …"))
         except KeyboardInterrupt:
-            progress.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
+            line.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
             raise
-        progress.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
+        line.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
         return reason
 
     async def quiet(self) -> str:

@@ -14,11 +14,11 @@ import openai
 import pytest
 from openai.types.responses import Response
 
-from intercom_nb.offline import past as offline_past
-from intercom_nb.offline import rules as offline_rules
 from intercom_nb.instructions import compose
 from intercom_nb.messages import ChatEntry, Incoming, chat_list_text, turn_text
 from intercom_nb.offline import OFFLINE_MODEL, Call, Fail, OfflineAssistant, ScriptedAssistant, call
+from intercom_nb.offline import past as offline_past
+from intercom_nb.offline import rules as offline_rules
 from intercom_nb.offline.rules import decide, experts, opening, reply_to
 from intercom_nb.offline.words import classify, clip, first_person, is_answer, phrase, stems, task_of
 
