@@ -9,7 +9,7 @@ NOTEBOOKS := $(wildcard notebooks)
 OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types imports coverage lab notebooks lock clean
+.PHONY: help demo test check lint format types imports coverage bench lab notebooks lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ imports: $(STAMP)  ## Check that modules import only from the layers below them
 
 coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
 	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --cov=intercom_nb intercom_nb tests
+
+bench: $(STAMP)  ## Time the package against its limits; ratios go to benchmarks/results
+	$(BIN)/python benchmarks/read_million.py
 
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/

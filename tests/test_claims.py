@@ -314,7 +314,7 @@ def test_objects_show_themselves_and_the_log_is_tables_and_a_graph():
     assert "&lt;script&gt;" in pages
     assert frame.text.tolist() == ["<script>x</script>"]
     assert matrix.loc["<b>Ann</b>"].tolist() == [0, 1, 1]
-    assert sorted(traffic.edges) == [("<b>Ann</b>", "Bob"), ("<b>Ann</b>", "Cid")]
+    assert sorted(traffic.edges()) == [("<b>Ann</b>", "Bob"), ("<b>Ann</b>", "Cid")]
     assert messages_df(intercom).equals(frame)
 
 

@@ -51,6 +51,18 @@ def test_the_readmes_longer_example_runs():
     assert names["you"].inbox
 
 
+def test_the_readmes_way_to_read_the_log_works(capsys):
+    """On the log that its first example leaves behind."""
+    first, _, reading, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    exec(first, {})  # noqa: S102 - the reader's own script
+    capsys.readouterr()
+    names = {}
+    exec(reading, names)  # noqa: S102 - the reader's own script
+
+    assert [path.suffix for path in Path("logs").glob("*.db")] == [".db"]
+    assert len(names["messages_df"]("logs")) == 4
+
+
 def test_the_readme_names_every_file():
     """A stranger finds every module in the table of files."""
     entries = {path.name for path in (ROOT / "intercom_nb").iterdir() if path.name[0] not in "._"}

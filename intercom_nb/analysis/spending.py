@@ -1,0 +1,134 @@
+"""What things cost: a run, a step's share of a message, and what everybody spent."""
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.state import State, Step, stacked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Cost", "Spending", "cost", "cost_of", "spending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Tokens and US dollars; dollars are NaN where a price is not known."""
+
+    tokens: float = 0.0
+    usd: float = 0.0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.tokens + other.tokens, self.usd + other.usd)
+
+    def __truediv__(self, parts: int) -> "Cost":
+        return Cost(self.tokens / parts, self.usd / parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What each part of a log cost.
+
+    Attributes
+    ----------
+    none : Cost
+        What is spent where nothing else is said: nothing; NaN for a log read back from text, which does not say.
+    of_agent : dict of Cost
+        By agent id: its own model calls.
+    reading : dict of Cost
+        By agent id and a message's seq: what it cost that this agent read this message, that is the run's cost
+        divided evenly among the messages it consumed.
+    sending : dict of Cost
+        By a message's seq: what it cost to send it, that is the cost of the step that sent it, divided evenly among
+        the messages this step sent. Messages without a run cost nothing to send.
+    """
+
+    none: Cost = Cost()
+    of_agent: dict[str, Cost] = field(default_factory=dict)
+    reading: dict[tuple[str, int], Cost] = field(default_factory=dict)
+    sending: dict[int, Cost] = field(default_factory=dict)
+
+
+def spending(state: State) -> Spending:
+    """Return what each agent, each message read and each message sent cost."""
+    none = Cost(math.nan, math.nan) if state.is_text else Cost()
+    spent = Spending(none, dict.fromkeys(state.members, none))
+    runs = {run.run_id: Cost() for run in state.runs}
+    for step in state.steps:
+        one = Cost(step.tokens, step.price)
+        runs[step.run_id] += one
+        spent.of_agent[step.agent_id] += one
+    consumed = Counter(delivery.run_id for delivery in state.deliveries)
+    for delivery in state.deliveries:
+        if delivery.run_id is not None:
+            share = runs[delivery.run_id] / consumed[delivery.run_id]
+            spent.reading[delivery.receiver_id, delivery.seq] = share
+    sent = _senders(state)
+    counts = Counter((step.run_id, step.step) for step in sent.values())
+    for seq, step in sent.items():
+        spent.sending[seq] = Cost(step.tokens, step.price) / counts[step.run_id, step.step]
+    return spent
+
+
+def _senders(state: State) -> dict[int, Step]:
+    """Return the step that sent each message: the newest of its run before it, for both are committed together."""
+    steps = defaultdict(list)
+    for step in state.steps:
+        steps[step.run_id].append(step)
+    found = {}
+    for message in state.said:
+        before = [step for step in steps.get(message.run_id or "", ()) if step.seq < message.seq]
+        if before:
+            found[message.seq] = before[-1]
+    return found
+
+
+def cost(source: Source) -> "pd.DataFrame":
+    """Return what it cost, one row per agent and a last one, ``total``.
+
+    Parameters
+    ----------
+    source : Source
+        A service, also while it runs, or a log.
+
+    Returns
+    -------
+    DataFrame, shape (n_agents + 1, 6)
+        Index ``agent`` (names in the order they were added, then ``total``). Columns, sums over all steps: ``runs``,
+        ``steps`` (int, model calls, failed ones too), ``input_tokens`` (int, cached ones among them),
+        ``cached_tokens``, ``output_tokens`` (int), ``usd`` (float, US dollars; NaN if the price of any answered call
+        is not known). Tokens a server did not count are none; all is missing for a log read back from text. Persons
+        cost nothing and have no row. Of several logs, ``log`` comes first.
+
+    Examples
+    --------
+    >>> cost(intercom).usd["total"]  # doctest: +SKIP
+    """
+    return stacked(source, cost_of)
+
+
+def cost_of(state: State) -> "pd.DataFrame":
+    """Return what `cost` does, of one state of a log."""
+    import pandas as pd
+
+    rows: dict[str, list[float]] = {
+        member.agent_id: [0, 0, 0, 0, 0, 0.0] for member in state.members.values() if member.kind != "person"
+    }
+    for run in state.runs:
+        rows[run.agent_id][0] += 1
+    for step in state.steps:
+        tokens = (step.input_tokens or 0, step.cached_tokens or 0, step.output_tokens or 0)
+        row = rows[step.agent_id]
+        row[1:] = (a + b for a, b in zip(row[1:], (1, *tokens, step.price), strict=True))
+    columns = ["runs", "steps", "input_tokens", "cached_tokens", "output_tokens", "usd"]
+    values = [*rows.values(), [sum(column) for column in zip(*rows.values(), strict=True)] or [0] * len(columns)]
+    index = pd.Index(
+        [*(state.members[agent_id].name for agent_id in rows), "total"], name="agent", dtype="string[pyarrow]"
+    )
+    frame = pd.DataFrame(values, columns=columns, index=index)
+    if state.is_text:
+        frame = frame.astype(object).mask(frame.notna(), None)
+    return frame.astype(dict.fromkeys(columns[:-1], "Int64") | {"usd": "float64"})

@@ -1,0 +1,235 @@
+"""What the measures and pictures look at: the rows they need of one log, all of one moment, as plain values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from intercom_nb.analysis.reading import Source, logs_of, read_tables
+from intercom_nb.analysis.tables import TABLES, Frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["Delivery", "Member", "Membership", "Post", "Run", "State", "Step", "read_state", "stacked"]
+
+
+class Member(NamedTuple):
+    """An agent or a person."""
+
+    agent_id: str
+    name: str
+    kind: str
+
+
+class Chat(NamedTuple):
+    """A group chat."""
+
+    chat_id: str
+    name: str
+
+
+class Membership(NamedTuple):
+    """Somebody's time in a chat, as places in the log."""
+
+    chat_id: str
+    agent_id: str
+    joined_seq: int | None
+    left_seq: int | None
+
+
+class Post(NamedTuple):
+    """An accepted message; its time is microseconds since 1970-01-01 UTC, None where a log of text does not say."""
+
+    seq: int
+    message_id: str
+    chat_id: str | None
+    receiver_id: str | None
+    sender_id: str | None
+    run_id: str | None
+    created_at: int | None
+    text: str
+
+
+class Delivery(NamedTuple):
+    """One message for one receiver."""
+
+    receiver_id: str
+    seq: int
+    state: str
+    run_id: str | None
+
+
+class Run(NamedTuple):
+    """An agent's reaction; times are microseconds since 1970-01-01 UTC."""
+
+    run_id: str
+    agent_id: str
+    began_at: int
+    ended_at: int | None
+    reason: str | None
+
+
+class Step(NamedTuple):
+    """A model call; its time is when it was answered, microseconds since 1970-01-01 UTC."""
+
+    run_id: str
+    agent_id: str
+    step: int
+    seq: int
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    usd: float | None
+    latency_s: float | None
+    created_at: int
+    error: str | None
+
+    @property
+    def tokens(self) -> int:
+        """Input and output tokens; those a server did not count are none."""
+        return (self.input_tokens or 0) + (self.output_tokens or 0)
+
+    @property
+    def price(self) -> float:
+        """US dollars; NaN if it is not known, 0 for a call that failed, for nothing was charged that we know of."""
+        if self.usd is not None:
+            return self.usd
+        return float("nan") if self.error is None else 0.0
+
+
+class Event(NamedTuple):
+    """Something a person may want to know."""
+
+    kind: str
+    text: str
+
+
+_ROWS: Mapping[str, type[Any]] = {
+    "agents": Member,
+    "chats": Chat,
+    "memberships": Membership,
+    "messages": Post,
+    "deliveries": Delivery,
+    "runs": Run,
+    "steps": Step,
+    "events": Event,
+}
+_Row = TypeVar("_Row")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of one log.
+
+    Attributes
+    ----------
+    members : dict of Member
+        By id, in the order they were added.
+    chats : dict of str
+        Id to name, in the order they were created.
+    memberships, messages, deliveries, runs, steps, events : list
+        Rows, oldest first.
+    """
+
+    members: dict[str, Member]
+    chats: dict[str, str]
+    memberships: list[Membership]
+    messages: list[Post]
+    deliveries: list[Delivery]
+    runs: list[Run]
+    steps: list[Step]
+    events: list[Event]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The members' names by id, in the order they were added."""
+        return {member.agent_id: member.name for member in self.members.values()}
+
+    @property
+    def said(self) -> list[Post]:
+        """The messages of members: texts of the program (*Begin*) have no sender."""
+        return [message for message in self.messages if message.sender_id is not None]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it was read back from text, which has no times, and no runs, steps or costs either."""
+        return bool(self.messages) and all(message.created_at is None for message in self.messages)
+
+    def pairs(self) -> list[tuple[Post, Delivery]]:
+        """Return each delivery of a member's message, with the message, oldest first."""
+        posts = {message.seq: message for message in self.said}
+        return [(posts[delivery.seq], delivery) for delivery in self.deliveries if delivery.seq in posts]
+
+
+def read_state(source: Source) -> State:
+    """Return the rows of a log.
+
+    Raises
+    ------
+    LogError
+        If it is missing or damaged.
+    ValueError
+        If it is not a single log.
+    """
+    states = _states(source)
+    if len(states) != 1:
+        raise ValueError(f"this looks at one log, not at {len(states)}: {', '.join(states)}")
+    return next(iter(states.values()))
+
+
+def stacked(source: Source, build: "Callable[[State], pd.DataFrame]") -> "pd.DataFrame":
+    """Return a frame built of each log; of several logs, one below the other with a first column ``log``."""
+    import pandas as pd
+
+    built = {name: build(state) for name, state in _states(source).items()}
+    for name, frame in built.items():
+        if name:
+            frame.insert(0, "log", pd.Series([name] * len(frame), index=frame.index, dtype="string[pyarrow]"))
+    frames = list(built.values())
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=frames[0].index.name is None)
+
+
+def _states(source: Source) -> dict[str, State]:
+    """Return the state of each log, by what the column ``log`` calls it; by an empty name if it is a single one."""
+    if isinstance(source, Frames):
+        return _of_frames(source)
+    wanted = {name: TABLES[name] for name in _ROWS}
+    return {name: _state(read_tables(log, wanted)) for name, log in logs_of(source).items()}
+
+
+def _of_frames(frames: Frames) -> dict[str, State]:
+    import pyarrow as pa
+
+    logs = (list(frames.agents.log.unique()) if "log" in frames.agents else []) or [""]
+    states = {}
+    for log in logs:
+        parts = {name: getattr(frames, name) for name in _ROWS}
+        if log:
+            parts = {name: frame[frame.log == log] for name, frame in parts.items()}
+        tables = {
+            name: pa.Table.from_pandas(parts[name][list(row._fields)], preserve_index=False)
+            for name, row in _ROWS.items()
+        }
+        states[log] = _state(tables)
+    return states
+
+
+def _state(tables: "Mapping[str, pa.Table]") -> State:
+    rows = {name: _rows(tables[name], row) for name, row in _ROWS.items()}
+    rows["members"] = {member.agent_id: member for member in rows.pop("agents")}
+    rows["chats"] = dict(rows["chats"])
+    rows["deliveries"].sort(key=lambda delivery: delivery.seq)
+    return State(**rows)
+
+
+def _rows(table: "pa.Table", row: type[_Row]) -> Any:
+    import pyarrow as pa
+
+    columns = []
+    for name in row._fields:  # type: ignore[attr-defined]
+        column = table.column(name)
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+        columns.append(column.to_pylist())
+    return [row(*values) for values in zip(*columns, strict=True)]

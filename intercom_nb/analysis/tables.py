@@ -1,0 +1,202 @@
+"""What each frame holds, as values: its columns with their kinds, and the query that fetches its rows from a log."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ALL_VERSIONS", "NAMES", "TABLES", "Column", "Frames", "Kind", "Table"]
+
+Kind = Literal["text", "count", "time", "number", "flag"]
+
+
+class Column(NamedTuple):
+    """A column of a frame.
+
+    Attributes
+    ----------
+    name : str
+        As the frame has it.
+    kind : {"text", "count", "time", "number", "flag"}
+        Of its values; times are stored as microseconds since 1970-01-01 UTC.
+    of : str
+        The column whose ids this one names; empty for a column the query fetches itself.
+    """
+
+    name: str
+    kind: Kind
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A frame before it is read.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        In the order of the frame.
+    sql : str
+        Fetches the columns that name nothing, in that order, its rows in the frame's order.
+    """
+
+    columns: tuple[Column, ...]
+    sql: str
+
+    @property
+    def fetched(self) -> tuple[Column, ...]:
+        """The columns the query fetches."""
+        return tuple(column for column in self.columns if not column.of)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The ten frames of one or more logs, all of one moment; taken by every function here in place of a log.
+
+    Made by `read_frames` and `read_thread_logs`; each attribute is what the function of that name with ``_df`` returns.
+    """
+
+    agents: "pd.DataFrame"
+    chats: "pd.DataFrame"
+    memberships: "pd.DataFrame"
+    messages: "pd.DataFrame"
+    deliveries: "pd.DataFrame"
+    runs: "pd.DataFrame"
+    steps: "pd.DataFrame"
+    tool_calls: "pd.DataFrame"
+    items: "pd.DataFrame"
+    events: "pd.DataFrame"
+
+    def __repr__(self) -> str:
+        return f"<Frames of {len(self.agents)} agents, {len(self.chats)} chats, {len(self.messages)} messages>"
+
+
+_KINDS: Mapping[str, Kind] = MappingProxyType(
+    {"t": "text", "n": "count", "at": "time", "x": "number", "is": "flag"},
+)
+
+
+def _table(columns: str, sql: str) -> Table:
+    """Return a table; its columns are written ``name:kind``, or ``name<ids`` where it names those ids."""
+    found = []
+    for word in columns.split():
+        name, _, ids = word.partition("<")
+        name, _, kind = name.partition(":")
+        found.append(Column(name, "text" if ids else _KINDS[kind], ids))
+    return Table(tuple(found), sql)
+
+
+NAMES = Table(
+    (Column("id", "text"), Column("name", "text")),
+    "SELECT agent_id, name FROM (SELECT agent_id, name, MIN(seq) FROM agents GROUP BY agent_id) "
+    "UNION ALL SELECT chat_id, name FROM chats",
+)
+
+_AGENTS = (
+    "agent_id:t name:t kind:t description:t mission:t model:t tools:t mail:t version:n seq:n created_at:at added_at:at"
+)
+_VERSIONS = """
+SELECT agent_id, name, kind, description, mission, model, tools, mail, version, seq, created_at,
+    MIN(created_at) OVER same AS added_at, MIN(seq) OVER same AS added, MAX(version) OVER same AS newest
+FROM agents WINDOW same AS (PARTITION BY agent_id)
+"""
+_AGENT = "agent_id, name, kind, description, mission, model, tools, mail, version, seq, created_at, added_at"
+
+ALL_VERSIONS = _table(_AGENTS, f"SELECT {_AGENT} FROM ({_VERSIONS}) ORDER BY added, version")  # noqa: S608
+
+# A total is known only where every model call that was answered is: the rest would pass for all.
+_SPENT = ", ".join(
+    f"CASE WHEN COUNT({name}) = SUM(error IS NULL) THEN SUM({name}) END AS {name}"
+    for name in ("input_tokens", "cached_tokens", "output_tokens", "usd")
+)
+
+TABLES: Mapping[str, Table] = MappingProxyType(
+    {
+        "agents": _table(
+            _AGENTS,
+            f"SELECT {_AGENT} FROM ({_VERSIONS}) WHERE version = newest ORDER BY added",  # noqa: S608
+        ),
+        "chats": _table(
+            "chat_id:t name:t description:t admin_id:t admin<admin_id n_members:n seq:n created_at:at",
+            """
+            SELECT chat_id, name, description, admin_id,
+                (SELECT COUNT(*) FROM memberships WHERE chat_id = chats.chat_id AND left_seq IS NULL), seq, created_at
+            FROM chats ORDER BY seq""",
+        ),
+        # Who was added or left later is noted as an event, the next number in the same transaction.
+        "memberships": _table(
+            "chat_id:t chat<chat_id agent_id:t agent<agent_id joined_seq:n left_seq:n joined_at:at left_at:at",
+            """
+            SELECT m.chat_id, m.agent_id, m.joined_seq, m.left_seq,
+                CASE m.joined_seq WHEN chats.seq THEN chats.created_at ELSE came.created_at END, went.created_at
+            FROM memberships AS m JOIN chats USING (chat_id)
+                LEFT JOIN events AS came ON came.seq = m.joined_seq + 1 AND came.kind = 'member_added'
+                    AND came.chat_id = m.chat_id AND came.agent_id = m.agent_id
+                LEFT JOIN events AS went ON went.seq = m.left_seq + 1
+                    AND went.kind IN ('member_removed', 'member_left')
+                    AND went.chat_id = m.chat_id AND went.agent_id = m.agent_id
+            ORDER BY chats.seq, m.joined_seq, m.rowid""",
+        ),
+        "messages": _table(
+            "seq:n message_id:t created_at:at sender<sender_id receiver<receiver_id chat<chat_id text:t "
+            "sender_id:t receiver_id:t chat_id:t run_id:t",
+            "SELECT seq, id, created_at, text, sender_id, receiver_id, chat_id, run_id FROM messages ORDER BY seq",
+        ),
+        # A message may join a run under way (mail="asap"); when it did, the log does not say.
+        "deliveries": _table(
+            "seq:n message_id:t created_at:at sender<sender_id receiver<receiver_id chat<chat_id state:t "
+            "consumed_at:at latency_s:x sender_id:t receiver_id:t chat_id:t run_id:t",
+            """
+            SELECT d.seq, m.id, m.created_at, d.state,
+                CASE WHEN r.began_at >= m.created_at THEN r.began_at END,
+                CASE WHEN r.began_at >= m.created_at THEN (r.began_at - m.created_at) / 1e6 END,
+                m.sender_id, d.agent_id, m.chat_id, d.run_id
+            FROM deliveries AS d JOIN messages AS m USING (seq) LEFT JOIN runs AS r ON r.run_id = d.run_id
+            ORDER BY d.seq, d.agent_id""",
+        ),
+        "runs": _table(
+            "run_id:t agent_id:t agent<agent_id agent_version:n began_seq:n ended_seq:n began_at:at ended_at:at "
+            "duration_s:x reason:t error:t attempts:n n_steps:n n_received:n n_sent:n input_tokens:n cached_tokens:n "
+            "output_tokens:n usd:x turn_idx:n chat_list:t",
+            f"""
+            SELECT run_id, agent_id, agent_version, began_seq, ended_seq, began_at, ended_at,
+                (ended_at - began_at) / 1e6, reason, error, attempts, COALESCE(n_steps, 0), COALESCE(n_received, 0),
+                COALESCE(n_sent, 0), input_tokens, cached_tokens, output_tokens, usd, turn_idx, chat_list
+            FROM runs
+                LEFT JOIN (SELECT run_id, COUNT(*) AS n_steps, {_SPENT} FROM steps GROUP BY run_id) USING (run_id)
+                LEFT JOIN (SELECT run_id, COUNT(*) AS n_received FROM deliveries GROUP BY run_id) USING (run_id)
+                LEFT JOIN (SELECT run_id, COUNT(*) AS n_sent FROM messages GROUP BY run_id) USING (run_id)
+            ORDER BY began_seq""",  # noqa: S608 - made of literals
+        ),
+        "steps": _table(
+            "run_id:t step:n seq:n agent_id:t agent<agent_id model:t input_tokens:n cached_tokens:n output_tokens:n "
+            "usd:x latency_s:x error:t is_held:is created_at:at",
+            """
+            SELECT run_id, step, s.seq, agent_id, model, input_tokens, cached_tokens, output_tokens, usd, latency_s,
+                s.error, held IS NOT NULL, created_at
+            FROM steps AS s JOIN runs USING (run_id) ORDER BY s.seq""",
+        ),
+        "tool_calls": _table(
+            "run_id:t step:n n:n call_id:t agent_id:t agent<agent_id tool:t arguments:t output:t is_failed:is "
+            "began_at:at ended_at:at duration_s:x",
+            """
+            SELECT run_id, step, n, call_id, agent_id, name, arguments, output, failed, c.began_at, c.ended_at,
+                (c.ended_at - c.began_at) / 1e6
+            FROM tool_calls AS c JOIN runs USING (run_id) ORDER BY began_seq, step, n""",
+        ),
+        "items": _table(
+            "agent_id:t agent<agent_id idx:n run_id:t step:n type:t text:t payload:t",
+            """
+            SELECT agent_id, idx, run_id, step, type,
+                COALESCE(payload ->> '$.content', payload ->> '$.output', payload ->> '$.arguments'), payload
+            FROM items ORDER BY agent_id, idx""",
+        ),
+        "events": _table(
+            "seq:n kind:t agent_id:t agent<agent_id chat_id:t chat<chat_id run_id:t text:t created_at:at",
+            "SELECT seq, kind, agent_id, chat_id, run_id, text, created_at FROM events ORDER BY seq",
+        ),
+    }
+)

@@ -1,0 +1,185 @@
+"""Pictures: what they say, and that nothing in them is cut or hidden, whoever is in the log."""
+
+import itertools
+
+import matplotlib as mpl
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+
+from intercom_nb import Agent, call
+from intercom_nb.analysis.canvas import label, listed
+from intercom_nb.analysis.colours import colours
+from intercom_nb.analysis.network_plot import plot_graph
+from intercom_nb.analysis.plots import plot_activity, plot_cost, plot_who_to_whom
+from intercom_nb.analysis.timeline_plot import plot_timeline
+from intercom_nb.demos import run
+
+mpl.use("Agg")
+plt = pytest.importorskip("matplotlib.pyplot")
+
+PLOTS = [plot_graph, plot_timeline, plot_who_to_whom, plot_activity, plot_cost]
+ODD = [
+    "The Extraordinarily Knowledgeable Marketing Expert Who Knows Everything About Marketing",
+    "日本語の名前を持つエージェント 😀👩‍🚀 研究所",
+    "$x_1$ and $y^2",
+    "_hidden",
+    "W" * 200,
+    r"back\slash {brace} %",
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_left():
+    """Close every figure after a test."""
+    yield
+    plt.close("all")
+
+
+def texts(ax):
+    """Return what is written in and around an axes, as one text."""
+    ax.figure.canvas.draw()
+    return "\n".join(text.get_text() for text in ax.findobj(Text))
+
+
+def assert_whole(ax):
+    """Draw the picture and see that nothing reaches over its edge, and no two names over each other."""
+    figure = ax.figure
+    figure.canvas.draw()
+    box, room = ax.get_tightbbox(), figure.bbox
+
+    assert box.x0 >= -1
+    assert box.y0 >= -1
+    assert box.x1 <= room.width + 1
+    assert box.y1 <= room.height + 1
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels(), ax.texts):
+        upright = [t.get_window_extent() for t in labels if t.get_text() and not t.get_rotation()]
+        assert not any(one.padded(-1).overlaps(other.padded(-1)) for one, other in itertools.combinations(upright, 2))
+
+
+def talking(scripted, names):
+    """Return a finished conversation: everybody writes to the next one; the last one is silent."""
+    agents = [Agent(name) for name in names]
+    ids = [f"a{n}" for n in range(len(names))]
+    agents = [Agent(name, id=one) for name, one in zip(names, ids, strict=True)]
+    words = {
+        name: [call("send_message", chat_id=to, message="Hello, what do you think?"), "Done."]
+        for name, to in zip(names, ids[1:], strict=False)
+    }
+    intercom = scripted(words)
+    intercom.add(*agents)
+    with intercom:
+        agents[0].begin()
+        intercom.wait()
+    return intercom
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("n_agents", [0, 1, 2, 60])
+def test_nothing_said_is_drawn_too(scripted, plot, n_agents):
+    """No message at all: a picture, or a sentence, and no warning."""
+    intercom = scripted()
+    intercom.add(*(Agent(f"Agent {n}") for n in range(n_agents)))
+    ax = plot(intercom)
+
+    assert_whole(ax)
+    assert any(word in texts(ax) for word in ("Nobody", "Nothing", "No model"))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+@pytest.mark.parametrize("n_agents", [1, 2, 3, 7, 12, 13, 60])
+def test_any_number_of_agents_is_drawn_whole(scripted, plot, n_agents):
+    """Every name can be read, none over another or over the edge."""
+    assert_whole(plot(talking(scripted, [f"Marketing Expert {n}" for n in range(n_agents)])))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_odd_names_are_drawn(scripted, plot):
+    """Long ones, wide ones, formulas, underscores, signs no font has: drawn without a warning."""
+    assert_whole(plot(talking(scripted, ODD)))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_a_picture_goes_where_it_is_told(scripted, plot):
+    """Given axes are drawn on and returned, and no figure is made; else one is."""
+    intercom = talking(scripted, ["Ann", "Bob"])
+    _, (left, _) = plt.subplots(ncols=2, figsize=(18, 6))
+
+    assert plot(intercom, ax=left) is left
+    assert len(plt.get_fignums()) == 1
+    made = plot(intercom)
+    assert len(plt.get_fignums()) == 2
+    assert made.figure.get_figwidth() == 9
+
+
+def test_titles_say_what_is_seen():
+    """The second demo: who wrote most, who was left alone, who thought and spent most."""
+    demo = run(2, model="offline", logs="logs")
+
+    assert plot_graph(demo.log).get_title(loc="left") == (
+        "Founder wrote most: 4 of 8 deliveries; nobody wrote to Network Engineer"
+    )
+    assert plot_who_to_whom(demo.log).get_title(loc="left") == "Founder wrote most: 4 of 8 deliveries"
+    assert "thought most" in plot_timeline(demo.log).get_title(loc="left")
+    assert plot_activity(demo.log).get_title(loc="left").startswith("Founder spoke most: 2 of 4 messages; ")
+    assert r"tokens; \$0 in all" in plot_cost(demo.log).get_title(loc="left").replace("\n", " ")
+
+
+def test_the_heat_map_holds_the_counts(scripted):
+    """Each pair's number stands in its cell; zeros too, but not for oneself."""
+    ax = plot_who_to_whom(talking(scripted, ["Ann", "Bob", "Cy"]))
+
+    assert ax.images[0].get_array().tolist() == [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
+    assert sorted(text.get_text() for text in ax.texts) == ["0", "0", "0", "0", "1", "1"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["Ann", "Bob", "Cy"]
+
+
+def test_an_agent_has_its_colour_everywhere(scripted):
+    """Bars, lanes, dots and arrows of an agent have the colour that `colours` gives it."""
+    intercom = talking(scripted, ["Ann", "Bob", "Cy"])
+    ann, bob = list(colours(["Ann", "Bob", "Cy"]).values())[:2]
+
+    assert [to_hex(patch.get_edgecolor()) for patch in plot_graph(intercom).patches] == [ann, bob]
+    assert {ann, bob} <= {to_hex(c) for bars in plot_timeline(intercom).collections for c in bars.get_facecolors()}
+    assert {ann, bob} == {to_hex(bar.get_facecolor()) for bar in plot_activity(intercom).patches}
+    assert {ann, bob} <= {to_hex(bar.get_facecolor()) for bar in plot_cost(intercom).patches}
+
+
+def test_a_timeline_shows_mail_that_waits(scripted):
+    """What is pending is in the title, and its bar reaches to the end."""
+    intercom = scripted()
+    intercom.add(Agent("Ann"), Agent("Bob"))
+    intercom.send_message("Hello", "bob", "ann")
+
+    assert plot_timeline(intercom).get_title(loc="left") == "Nobody has thought yet; 1 still waiting to be read"
+
+
+def test_a_picture_changes_no_settings(scripted):
+    """The settings of matplotlib are what they were."""
+    intercom = talking(scripted, ["Ann", ODD[1]])
+    before = dict(mpl.rcParams)
+    for plot in PLOTS:
+        plot(intercom)
+
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "drawn"),
+    [
+        ("Ann", "Ann"),
+        ("A $5 idea", r"A \$5 idea"),
+        ("x" * 40, "x" * 19 + "…" + "x" * 9),
+        ("日" * 20, "日" * 9 + "…" + "日" * 4),
+    ],
+)
+def test_names_that_are_too_long_lose_their_middle(name, drawn):
+    """Thirty columns at most, of which wide characters take two."""
+    assert label(name) == drawn
+
+
+def test_many_names_are_counted():
+    """A title names three at most."""
+    assert listed(["Ann"]) == "Ann"
+    assert listed(["Ann", "Bob", "Cy"]) == "Ann, Bob and Cy"
+    assert listed(f"A{n}" for n in range(9)) == "A0, A1 and 7 others"

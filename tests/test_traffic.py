@@ -1,0 +1,175 @@
+"""Who wrote to whom: the matrix by each count, the graphs, every number worked out by hand."""
+
+import math
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import networkx as nx
+import pytest
+
+from intercom_nb import Agent, call
+from intercom_nb.analysis import collapse, delivery_counts, graph, read_frames, who_to_whom
+from intercom_nb.schema import SCHEMA
+
+NAMES = ["Ann", "Bob", "Cid", "You"]
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Give a log of three agents and a person, in which runs of known and unknown cost send what the tests count.
+
+    Run 1 of Ann (100 + 20 tokens, 0.6 dollars) sends a direct message to Bob and a group message to Bob and Cid; run 2
+    of Bob (10 + 2 tokens, price unknown) answers Ann; run 3 of Cid sends nothing. The person writes to Ann, and the
+    program begins Cid.
+    """
+    path = tmp_path / "log.db"
+    with closing(sqlite3.connect(path)) as log:
+        log.executescript(SCHEMA)
+        log.executemany("INSERT INTO meta VALUES (?, ?)", [("schema", "1"), ("name", "log")])
+        agent = "INSERT INTO agents VALUES (?, 1, ?, ?, ?, 'D.', '', NULL, '[]', 'when_idle', 0)"
+        kinds = ["agent", "agent", "agent", "person"]
+        rows = [(name.lower(), n, kind, name) for n, (name, kind) in enumerate(zip(NAMES, kinds, strict=True))]
+        log.executemany(agent, rows)
+        log.execute("INSERT INTO chats VALUES ('chat-1', 5, 'Plan', '', 'ann', 0)")
+        run = "INSERT INTO runs VALUES (?, ?, 1, ?, 0, 0, NULL, 1, 90, 1, 'silent', NULL)"
+        log.executemany(run, [("run-1", "ann", 6), ("run-2", "bob", 7), ("run-3", "cid", 8)])
+        step = "INSERT INTO steps VALUES (?, ?, ?, 'm', ?, 0, ?, ?, NULL, NULL, 0, NULL)"
+        log.executemany(step, [("run-1", 0, 9, 60, 10, 0.5), ("run-1", 1, 10, 40, 10, 0.1)])
+        log.executemany(step, [("run-2", 0, 11, 10, 2, None), ("run-3", 0, 12, 5, 1, 1.0)])
+        message = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+        messages = [
+            (20, "m-20", None, "cid", None, "Begin", None, 0),
+            (21, "m-21", None, "ann", "you", "Go", None, 1_000_000),
+            (22, "m-22", None, "bob", "ann", "Hello", "run-1", 2_000_000),
+            (23, "m-23", "chat-1", None, "ann", "Grüße", "run-1", 3_000_000),
+            (24, "m-24", None, "ann", "bob", "Hi", "run-2", 4_000_000),
+        ]
+        log.executemany(message, messages)
+        delivered = [("cid", 20), ("ann", 21), ("bob", 22), ("bob", 23), ("cid", 23), ("ann", 24)]
+        log.executemany("INSERT INTO deliveries VALUES (?, ?, 'consumed', NULL)", delivered)
+        log.commit()
+    return path
+
+
+def rows(matrix):
+    """Return the rows of a matrix, -1 for what is not known."""
+    return matrix.fillna(-1).to_numpy().tolist()
+
+
+def test_messages_are_deliveries(log):
+    """A group message counts for each receiver; a text of the program has no sender; zeros stay."""
+    matrix = who_to_whom(log)
+
+    assert rows(matrix) == [[0, 2, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
+    assert matrix.index.tolist() == matrix.columns.tolist() == NAMES
+    assert (matrix.index.name, matrix.columns.name) == ("sender", "receiver")
+    assert set(map(str, matrix.dtypes)) == {"int64"}
+
+
+def test_through_direct_and_group_add_up(log):
+    """Each delivery is one or the other."""
+    direct, group = who_to_whom(log, through="direct"), who_to_whom(log, through="group")
+
+    assert rows(direct) == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 0]]
+    assert rows(group) == [[0, 1, 1, 0], [0] * 4, [0] * 4, [0] * 4]
+    assert (direct + group).equals(who_to_whom(log))
+
+
+def test_characters_are_those_of_each_delivery(log):
+    """Characters, not bytes."""
+    assert rows(who_to_whom(log, "characters")) == [[0, 10, 5, 0], [2, 0, 0, 0], [0] * 4, [2, 0, 0, 0]]
+
+
+def test_tokens_and_money_add_up_to_what_the_sending_runs_spent(log):
+    """120 tokens: 60 a message, 30 for each receiver of the group; unknown money stays unknown, a person's is none."""
+    tokens, usd = who_to_whom(log, "tokens"), who_to_whom(log, "usd")
+
+    assert rows(tokens) == [[0, 90, 30, 0], [12, 0, 0, 0], [0] * 4, [0] * 4]
+    assert usd.loc["Ann"].tolist() == pytest.approx([0, 0.45, 0.15, 0])
+    assert math.isnan(usd.loc["Bob", "Ann"])
+    assert usd.loc["Bob", ["Bob", "Cid", "You"]].tolist() == [0, 0, 0]
+    assert rows(who_to_whom(log, "tokens", "group")) == [[0, 30, 30, 0], [0] * 4, [0] * 4, [0] * 4]
+
+
+def test_what_cannot_be_counted_is_said(log):
+    """With what would be right."""
+    with pytest.raises(ValueError, match="count='words': right would be 'messages'"):
+        who_to_whom(log, "words")
+    with pytest.raises(ValueError, match="through='post': right would be 'all'"):
+        who_to_whom(log, through="post")
+
+
+def test_the_graph_has_an_edge_for_each_delivery(log):
+    """With when, where and how much; everybody is a node."""
+    traffic = graph(log)
+    at = datetime(1970, 1, 1, tzinfo=UTC)
+    edges = [(s, r, e["seq"], e["time"], e["chat"], e["characters"]) for s, r, e in traffic.edges(data=True)]
+
+    assert isinstance(traffic, nx.MultiDiGraph)
+    assert traffic.nodes["You"] == {"id": "you", "kind": "person", "description": "D."}
+    assert list(traffic) == NAMES
+    assert sorted(edges, key=lambda edge: edge[2:1:-1] + edge[:2]) == [
+        ("You", "Ann", 21, at + timedelta(seconds=1), None, 2),
+        ("Ann", "Bob", 22, at + timedelta(seconds=2), None, 5),
+        ("Ann", "Bob", 23, at + timedelta(seconds=3), "Plan", 5),
+        ("Ann", "Cid", 23, at + timedelta(seconds=3), "Plan", 5),
+        ("Bob", "Ann", 24, at + timedelta(seconds=4), None, 2),
+    ]
+
+
+def test_collapse_adds_up_each_pair(log):
+    """The weights are the matrix; networkx computes with them."""
+    pairs = collapse(graph(log))
+    at = datetime(1970, 1, 1, tzinfo=UTC)
+    matrix = nx.to_pandas_adjacency(pairs, nodelist=NAMES, weight="weight")
+
+    assert pairs.edges["Ann", "Bob"] == {
+        "weight": 2,
+        "characters": 10,
+        "first": at + timedelta(seconds=2),
+        "last": at + timedelta(seconds=3),
+    }
+    assert matrix.to_numpy().tolist() == rows(who_to_whom(log))
+    assert pairs.nodes["Ann"]["id"] == "ann"
+
+
+def test_counts_are_the_matrix_without_pandas(log, tmp_path):
+    """The same for a log, frames read before, and several logs, added up by name; the same log twice is one."""
+    frames, counts = read_frames(log), delivery_counts(log)
+
+    assert counts["Ann"] == {"Bob": 2, "Cid": 1, "You": 0}
+    assert counts == delivery_counts(frames)
+    assert who_to_whom(frames).equals(who_to_whom(log))
+    copy = shutil.copy(log, tmp_path / "copy.db")
+    assert who_to_whom([log, copy]).equals(who_to_whom(log) * 2)
+    assert who_to_whom([log, copy], "tokens").equals(who_to_whom(log, "tokens") * 2)
+    assert who_to_whom([log, log]).equals(who_to_whom(log))
+    assert delivery_counts(tmp_path)["Ann"] == {"Bob": 4, "Cid": 2, "You": 0}
+
+
+@pytest.mark.parametrize("count", ["messages", "characters", "tokens", "usd"])
+def test_silence_is_zeros(scripted, count):
+    """Nobody, one agent, and agents that say nothing."""
+    intercom = scripted()
+    assert who_to_whom(intercom, count).shape == (0, 0)
+    intercom.add(Agent("Ann"))
+    assert rows(who_to_whom(intercom, count)) == [[0]]
+    intercom.add(Agent("Bob"))
+
+    assert rows(who_to_whom(intercom, count)) == [[0, 0], [0, 0]]
+    assert sorted(collapse(graph(intercom))) == ["Ann", "Bob"]
+
+
+def test_a_running_service_is_counted(scripted):
+    """A service in memory is a source like any other."""
+    intercom = scripted({"Ann": [[call("send_message", chat_id="bob", message="Hi")] * 2, "Done."]})
+    intercom.add(Agent("Ann"), Agent("Bob"))
+    intercom["ann"].begin()
+    with intercom:
+        intercom.wait(30)
+        counted = who_to_whom(intercom)
+
+    assert rows(counted) == [[0, 2], [0, 0]]
+    assert graph(intercom).number_of_edges("Ann", "Bob") == 2
