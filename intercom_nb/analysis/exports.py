@@ -52,7 +52,8 @@ def to_mermaid(source: Source, *, characters: int = 80) -> str:
 
     Examples
     --------
-    >>> print(f"```mermaid\n{to_mermaid(intercom)}```")  # doctest: +SKIP
+    >>> print(to_mermaid(intercom).splitlines()[0])
+    sequenceDiagram
     """
     found = frames_from(source, {n: TABLES[n] for n in ("agents", "chats", "messages", "deliveries")}, strict=True)
     lanes: dict[tuple[str | None, str], str] = {}
@@ -195,8 +196,10 @@ def to_parquet(source: Source, folder: str | Path) -> Path:
 
     Examples
     --------
-    >>> import pandas as pd  # doctest: +SKIP
-    >>> pd.read_parquet(to_parquet(intercom, "tables") / "messages.parquet")  # doctest: +SKIP
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     sorted(path.stem for path in to_parquet(intercom, folder).iterdir())[:3]
+    ['agents', 'chats', 'deliveries']
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -54,8 +54,9 @@ def read_frames(source: Source, *, strict: bool = True) -> Frames:
 
     Examples
     --------
-    >>> frames = read_frames(intercom)  # doctest: +SKIP
-    >>> frames.messages.merge(frames.runs, on="run_id")  # doctest: +SKIP
+    >>> frames = read_frames(intercom)
+    >>> frames.messages.merge(frames.runs, on="run_id").agent.tolist()
+    ['Founder', 'Marketing Expert', 'Founder']
     """
     return source if isinstance(source, Frames) else Frames(**frames_from(source, TABLES, strict=strict))
 
@@ -143,7 +144,8 @@ def messages_df(source: Source, *, strict: bool = True) -> "pd.DataFrame":
 
     Examples
     --------
-    >>> messages_df("logs/20261122-120000-demo_1.db").sender.value_counts()  # doctest: +SKIP
+    >>> messages_df(intercom.log).sender.value_counts().to_dict()
+    {'Founder': 2, 'Marketing Expert': 1}
     """
     return _frame(source, "messages", strict=strict)
 

@@ -54,7 +54,9 @@ def read_thread_logs(folder: str | Path) -> Frames:
 
     Examples
     --------
-    >>> who_to_whom(read_thread_logs("logs/demo_2"))  # doctest: +SKIP
+    >>> from intercom_nb import who_to_whom
+    >>> int(who_to_whom(read_thread_logs(intercom.thread_logs)).loc["Founder", "Marketing Expert"])
+    2
     """
     folder = Path(folder)
     if not folder.is_dir():

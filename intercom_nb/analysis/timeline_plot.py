@@ -45,7 +45,8 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
 
     Examples
     --------
-    >>> plot_timeline(intercom)  # doctest: +SKIP
+    >>> plot_timeline(intercom).figure is not None
+    True
     """
     state = read_state(source)
     many = len(state.members) > _MANY
