@@ -29,7 +29,7 @@ from intercom_nb.facts import (
 )
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.messages import Incoming, Item, Message, chat_list_text, clean, turn_text
-from intercom_nb.models import Model, Models, Reply, Usage
+from intercom_nb.models import Model, Models, Origin, Reply, Usage
 from intercom_nb.routing import Router
 from intercom_nb.store import Store, Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
@@ -150,10 +150,10 @@ class Runs:
                 self._lifecycle.quiet(self._outcome())
 
     def status_of(self, agent_id: str) -> str:
-        """Return what an agent is doing, one word."""
+        """Return what an agent is doing, in a word or a few."""
         desk = self.desks[agent_id]
         if desk.doing != "idle":
-            return desk.doing
+            return "waiting for the rate limit" if self._models.waits(agent_id) else desk.doing
         if desk.inbox or desk.run is not None:
             return "waiting"
         return "failed" if desk.failed is not None else "idle"
@@ -269,7 +269,8 @@ class Runs:
             request[run.turn_idx] = {**turn, "content": f"Chat list:\n{run.chat_list}\n\n{turn['content']}"}
         desk.doing = "thinking"
         tools = [tool.schema for tool in (*CHAT_TOOLS.values(), *desk.agent.tools)]
-        return await run.model.respond(run.instructions, request, tools)
+        origin = Origin(desk.agent.id, run.run_id, run.step)
+        return await run.model.respond(run.instructions, request, tools, origin)
 
     async def _act(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
