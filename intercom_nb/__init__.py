@@ -20,6 +20,7 @@ from intercom_nb.errors import (
     MissingKeyError,
     ModelError,
     NewerLogError,
+    RecordingError,
     ToolCallError,
     UnknownIdError,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "NewerLogError",
     "OfflineAssistant",
     "Person",
+    "RecordingError",
     "ScriptedAssistant",
     "Spent",
     "ToolCallError",

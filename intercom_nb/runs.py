@@ -169,7 +169,7 @@ class Runs:
         """Run an agent until it has nothing to do or may not go on."""
         desk = self.desks[agent_id]
         try:
-            while (run := self._begin(desk)) is not None:
+            while (run := await self._next(desk)) is not None:
                 await self._run(desk, run)
         except LogError as error:
             _LOGGER.warning("%s stops: %s", agent_id, error)
@@ -195,7 +195,14 @@ class Runs:
                 _LOGGER.exception("%s failed in %s", desk.agent.id, run.run_id)
                 await self._fail(desk, run, f"{type(error).__name__}: {error}")
                 return
-            await self._commit_step(desk, run, reply)
+            async with self._models.tape.committing(desk.agent.id):
+                await self._commit_step(desk, run, reply)
+
+    async def _next(self, desk: Desk) -> Run | None:
+        if desk.run is not None or not desk.inbox:
+            return self._begin(desk)
+        async with self._models.tape.taking(desk.agent.id):
+            return self._begin(desk)
 
     def _begin(self, desk: Desk) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
@@ -261,8 +268,10 @@ class Runs:
             calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.held if "arguments" in i]
             return Reply(run.held, tuple(calls), "", run.model.name, Usage(), None, 0.0)
         if desk.agent.mail == "asap" and desk.inbox:
-            with self._store.transaction() as tx:
-                self._take(tx, desk, run)
+            async with self._models.tape.taking(desk.agent.id) as allowed:
+                if allowed:
+                    with self._store.transaction() as tx:
+                        self._take(tx, desk, run)
         request = list(self.conversation(desk))
         if run.chat_list is not None:
             turn = request[run.turn_idx]
@@ -375,6 +384,10 @@ class Runs:
 
     async def _fail(self, desk: Desk, run: Run, error: str) -> None:
         error = clean(error)
+        async with self._models.tape.committing(desk.agent.id):
+            await self._commit_failure(desk, run, error)
+
+    async def _commit_failure(self, desk: Desk, run: Run, error: str) -> None:
         with self._store.transaction() as tx:
             at = micros(tx.time)
             if run.held is None:

@@ -64,6 +64,9 @@ class InterComService(Running):
         let through; with 0 it fails at once.
     timeout : float, default 600
         Seconds a model call may take, and for which a rate limit may refuse every call before they fail.
+    record, play : str or Path, optional
+        A recording to write, or to answer from with no network and in the same order. What people and your own code say
+        is not in it: say it at the same points, best before `start`.
     thread_logs : bool, default True
         Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
     chat_list : {"newest", "every"}, default "newest"
@@ -75,6 +78,8 @@ class InterComService(Running):
         If a model is named and nothing says how to reach it.
     LogError
         If the folder cannot be written.
+    RecordingError
+        If there is no recording to play.
 
     Examples
     --------
@@ -101,6 +106,8 @@ class InterComService(Running):
         max_concurrency: int = 64,
         max_retries: int = 2,
         timeout: float = 600.0,
+        record: str | Path | None = None,
+        play: str | Path | None = None,
         thread_logs: bool = True,
         chat_list: Literal["newest", "every"] = "newest",
     ) -> None:
@@ -113,7 +120,7 @@ class InterComService(Running):
             base_url=base_url,
             api_key=api_key,
             client=client,
-            settings=Settings(max_concurrency, max_retries, timeout),
+            settings=Settings(max_concurrency, max_retries, timeout, record, play),
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
         meta = {"name": self.name, "chat_list": chat_list}
@@ -136,6 +143,8 @@ class InterComService(Running):
         max_concurrency: int = 64,
         max_retries: int = 2,
         timeout: float = 600.0,
+        record: str | Path | None = None,
+        play: str | Path | None = None,
         thread_logs: bool = True,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
@@ -148,7 +157,7 @@ class InterComService(Running):
             A log, as `log` names it.
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
-        model, limits, base_url, api_key, client, max_concurrency, max_retries, timeout, thread_logs
+        model, limits, base_url, api_key, client, max_concurrency, max_retries, timeout, record, play, thread_logs
             As for a new service; none of them is in the log.
 
         Raises
@@ -161,7 +170,7 @@ class InterComService(Running):
             base_url=base_url,
             api_key=api_key,
             client=client,
-            settings=Settings(max_concurrency, max_retries, timeout),
+            settings=Settings(max_concurrency, max_retries, timeout, record, play),
         )
         store = Store.open(Path(path))
         self = cls.__new__(cls)

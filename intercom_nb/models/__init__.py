@@ -5,6 +5,7 @@ assistants are ASGI apps behind the same client, so a notebook without a key run
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from openai import AsyncOpenAI
@@ -12,7 +13,10 @@ from openai import AsyncOpenAI
 from intercom_nb.errors import MissingKeyError
 from intercom_nb.messages import Item
 from intercom_nb.models.client import Client, Settings
+from intercom_nb.models.failures import safe
+from intercom_nb.models.playing import Player
 from intercom_nb.models.prices import usd_of
+from intercom_nb.models.recording import Recorder, Tape
 from intercom_nb.models.reply import read, usage_of
 from intercom_nb.models.values import (
     NO_KEY,
@@ -42,6 +46,9 @@ __all__ = [
 ]
 
 
+_NOWHERE = Address("http://recording/v1", NO_KEY)
+
+
 class Models:
     """The models of one service: says which server a name means, and keeps one client per server and key.
 
@@ -67,9 +74,15 @@ class Models:
             self._base_url = str(client.base_url).rstrip("/")
             self._api_key = client.api_key
         self._settings = settings
+        if settings.record is not None and settings.play is not None:
+            msg = "record= makes a recording and play= needs one: give one of them"
+            raise ValueError(msg)
+        self.tape = Tape() if settings.play is None else Player(Path(settings.play))
         self._clients: dict[Address, Client] = {}
         self._offline = OfflineAssistant()
         self.default = self.named(default)
+        if settings.record is not None:
+            self.tape = Recorder(Path(settings.record), self.default.name, self._hide)
 
     def named(self, model: ModelChoice) -> "Model":
         """Return the model a name (or an assistant) means; None means the default.
@@ -81,17 +94,25 @@ class Models:
         """
         if model is None:
             return getattr(self, "default", None) or self._unnamed()
+        if not self.tape.live:
+            name = model if isinstance(model, str) else model.model
+            return Model(name, f"{name}, played from a recording", self._client(_NOWHERE), self)
         if not isinstance(model, str):
-            return Model(model.model, model.label, self._client(Address("http://assistant/v1", NO_KEY, model)))
+            return Model(model.model, model.label, self._client(Address("http://assistant/v1", NO_KEY, model)), self)
         if model == OFFLINE_MODEL:
             return self.named(self._offline)
         if self._api_key is None and self._base_url is None:
             raise MissingKeyError(model)
         base_url = self._base_url or OPENAI_URL
         label = model if base_url == OPENAI_URL else f"{model} at {base_url}"
-        return Model(model, label, self._client(Address(base_url, self._api_key or NO_KEY)))
+        return Model(model, label, self._client(Address(base_url, self._api_key or NO_KEY)), self)
+
+    def _hide(self, text: str) -> str:
+        return safe(text, Address("", self._api_key or NO_KEY), shown=None)
 
     def _unnamed(self) -> "Model":
+        if self.tape.model is not None:
+            return self.named(self.tape.model)
         wanted = setting("INTERCOM_MODEL")
         reachable = self._api_key is not None or self._base_url is not None
         return self.named(wanted if wanted is not None and reachable else OFFLINE_MODEL)
@@ -133,12 +154,13 @@ class Model:
         As sent with each request.
     """
 
-    __slots__ = ("_client", "_label", "name")
+    __slots__ = ("_client", "_label", "_models", "name")
 
-    def __init__(self, name: str, label: str, client: Client) -> None:
+    def __init__(self, name: str, label: str, client: Client, models: Models) -> None:
         self.name = name
         self._label = label
         self._client = client
+        self._models = models
 
     @property
     def label(self) -> str:
@@ -170,7 +192,9 @@ class Model:
             If the call failed for good, after all retries, or the answer makes no sense.
         """
         request = Request(self.name, instructions, conversation, tools, origin)
-        response, latency_s = await self._client.ask(request)
+        tape = self._models.tape
+        response, latency_s = await tape.answer(request, self._client.ask)
         items, calls, text = read(response)
         model, usage = str(response.get("model") or self.name), usage_of(response)
-        return Reply(items, calls, text, model, usage, usd_of(model, usage, self._client.address), latency_s)
+        usd = usd_of(model, usage, self._client.address) if tape.live else 0.0
+        return Reply(items, calls, text, model, usage, usd, latency_s)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -31,6 +32,8 @@ class Settings:
     max_concurrency: int = 64
     max_retries: int = openai.DEFAULT_MAX_RETRIES
     timeout: float = 600.0
+    record: str | Path | None = None
+    play: str | Path | None = None
 
 
 class Client:

@@ -96,8 +96,9 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def safe(text: str, address: Address) -> str:
-    """Return a text without keys, of a length for people, on one line."""
+def safe(text: str, address: Address, shown: int | None = 500) -> str:
+    """Return a text without keys; unless `shown` is None, on one line and of a length for people."""
     key = address.api_key
     hidden = text.replace(key, "(key)") if key not in ("", NO_KEY) else text
-    return " ".join(re.sub(r"\bsk-[\w*-]{4,}", "(key)", hidden).split())[:500]
+    hidden = re.sub(r"\bsk-[\w*-]{8,}", "(key)", hidden)
+    return hidden if shown is None else " ".join(hidden.split())[:shown]
