@@ -26,6 +26,7 @@ from intercom_nb.errors import (
 )
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Message
+from intercom_nb.models import Delta
 from intercom_nb.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.person import Person
 from intercom_nb.service import InterComService
@@ -38,6 +39,7 @@ __all__ = [
     "Call",
     "Chat",
     "ChatRuleError",
+    "Delta",
     "Fail",
     "InterComError",
     "InterComService",

@@ -18,7 +18,7 @@ from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.limits import Limits
 from intercom_nb.messages import Item, Message, checked_name, checked_text
-from intercom_nb.models import AsyncOpenAI, ModelChoice, Models, Settings
+from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, Models, Settings
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.person import Person
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
@@ -439,6 +439,16 @@ class InterComService(Running):
         """
         self._subscribers.append(call)
         return lambda: self._subscribers.remove(call) if call in self._subscribers else None
+
+    def on_delta(self, call: Callable[[Delta], object]) -> Callable[[], None]:
+        """Call a function with every piece of a model's answer as it arrives; returns the function that ends this.
+
+        Called on the service's own thread, as `subscribe` calls: keep it short. Pieces are a preview: what counts is
+        the completed answer, and one that broke off begins anew (`Delta.attempt`). Models are asked to stream only
+        while somebody listens; one that cannot tells nothing.
+        """
+        self._models.listeners.append(call)
+        return lambda: self._models.listeners.remove(call) if call in self._models.listeners else None
 
     def _tell(self, message: Message) -> None:
         for call in list(self._subscribers):

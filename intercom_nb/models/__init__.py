@@ -4,7 +4,8 @@ Everything runs on POST /v1/responses, or on chat completions where a server has
 assistants are ASGI apps behind the same client, so a notebook without a key runs the same code as one with.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from intercom_nb.models.values import (
     OPENAI_URL,
     Address,
     Assistant,
+    Delta,
     ModelChoice,
     Origin,
     Reply,
@@ -35,6 +37,7 @@ from intercom_nb.settings import setting
 __all__ = [
     "Assistant",
     "AsyncOpenAI",
+    "Delta",
     "Model",
     "ModelChoice",
     "Models",
@@ -46,6 +49,7 @@ __all__ = [
 ]
 
 
+_LOGGER = logging.getLogger(__name__)
 _NOWHERE = Address("http://recording/v1", NO_KEY)
 
 
@@ -80,6 +84,7 @@ class Models:
         self.tape = Tape() if settings.play is None else Player(Path(settings.play))
         self._clients: dict[Address, Client] = {}
         self._offline = OfflineAssistant()
+        self.listeners: list[Callable[[Delta], object]] = []
         self.default = self.named(default)
         if settings.record is not None:
             self.tape = Recorder(Path(settings.record), self.default.name, self._hide)
@@ -123,6 +128,14 @@ class Models:
             made = Client(address, self._settings, None if address.app is not None else self._own)
             client = self._clients.setdefault(address, made)  # one, also when two threads ask at once
         return client
+
+    def hear(self, delta: Delta) -> None:
+        """Tell everybody who listens of a piece of an answer."""
+        for call in list(self.listeners):
+            try:
+                call(delta)
+            except Exception:  # somebody else's code must not fail a run
+                _LOGGER.exception("a listener failed on a piece of %s's answer", delta.agent_id)
 
     def waits(self, agent_id: str) -> bool:
         """Return whether an agent's call waits for a rate limit; from any thread."""
@@ -191,7 +204,8 @@ class Model:
         ModelError
             If the call failed for good, after all retries, or the answer makes no sense.
         """
-        request = Request(self.name, instructions, conversation, tools, origin)
+        hear = self._models.hear if self._models.listeners else None
+        request = Request(self.name, instructions, conversation, tools, origin, hear)
         tape = self._models.tape
         response, latency_s = await tape.answer(request, self._client.ask)
         items, calls, text = read(response)

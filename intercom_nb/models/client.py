@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from intercom_nb.models.chat_completions import response_of
 from intercom_nb.models.dialect import CHAT, RESPONSES, Dialect, is_missing_route
 from intercom_nb.models.failures import Failure, failure_of, safe
 from intercom_nb.models.limiter import Limiter
+from intercom_nb.models.streaming import read_chat_stream, read_response_stream
 from intercom_nb.models.values import OPENAI_URL, Address, Request
 
 __all__ = ["Client", "Settings"]
@@ -79,6 +81,7 @@ class Client:
             If the call failed for good.
         """
         left = self._settings.timeout
+        tries = itertools.count(1)
 
         async def attempt() -> tuple[dict[str, Any], float]:
             nonlocal left
@@ -86,7 +89,7 @@ class Client:
             try:
                 # The client's own limit is for each try and each read; a person means the whole call.
                 async with asyncio.timeout(max(left, 0)):
-                    response = await self._attempt(request)
+                    response = await self._attempt(replace(request, attempt=next(tries)))
             except TimeoutError:
                 sentence = f"{self.address!r} did not answer within {self._settings.timeout:g} s"
                 raise Failure(ModelError(sentence), "final") from None
@@ -159,9 +162,10 @@ class Client:
     async def _send(self, request: Request, path: str) -> dict[str, Any]:
         """Send a request to one path, leaving out what the server refuses to read."""
         while True:
-            body = self.dialect.body(request, path, stream=False)
+            stream = request.hear is not None and self.dialect.streams
+            body = self.dialect.body(request, path, stream=stream)
             try:
-                answer = await self._post(path, body)
+                answer = await (self._stream(path, body, request) if stream else self._post(path, body))
             except openai.APIStatusError as error:
                 if not self.dialect.learn(error.status_code, _said(error), body):
                     raise
@@ -174,10 +178,19 @@ class Client:
         # Not `responses.create`: that walks every item of the conversation through its type annotations, 0.3 ms of
         # CPU each, and reads the answer into models that are stricter than servers are.
         raw = await self._openai.post(path, cast_to=httpx2.Response, body=body)
-        answer = json.loads(raw.content)
-        if not isinstance(answer, dict):
-            raise ValueError("no JSON object")  # noqa: TRY004 - the server's value is wrong, not a caller's type
-        return answer
+        return _object(raw.content)
+
+    async def _stream(self, path: str, body: dict[str, Any], request: Request) -> dict[str, Any]:
+        if self._openai is None:
+            self._openai = self._connect()
+        # Plain events: `responses.stream` is strict about their numbering, and servers are not.
+        kind = openai.AsyncStream[object]
+        async with await self._openai.post(path, cast_to=object, body=body, stream=True, stream_cls=kind) as stream:
+            if "application/json" in stream.response.headers.get("content-type", ""):
+                self.dialect.streams = False  # it does not stream, and does not say so; its answer is as good
+                return _object(await stream.response.aread())
+            read = read_chat_stream if path == CHAT else read_response_stream
+            return await read(stream, request)
 
     def _connect(self) -> openai.AsyncOpenAI:
         n = self._settings.max_concurrency
@@ -200,6 +213,13 @@ class Client:
         if self._openai is not None and not self._is_own:
             await self._openai.close()
             self._openai = None
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    answer = json.loads(content)
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - the server's value is wrong, not a caller's type
+    return answer
 
 
 def _said(error: openai.APIStatusError) -> object:

@@ -1,13 +1,24 @@
 """The values of a model call: what is asked, by whom, where, and what came back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from intercom_nb.messages import Item
 from intercom_nb.tools import ToolCall
 
-__all__ = ["NO_KEY", "OPENAI_URL", "Address", "Assistant", "ModelChoice", "Origin", "Reply", "Request", "Usage"]
+__all__ = [
+    "NO_KEY",
+    "OPENAI_URL",
+    "Address",
+    "Assistant",
+    "Delta",
+    "ModelChoice",
+    "Origin",
+    "Reply",
+    "Request",
+    "Usage",
+]
 
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "none"  # the client insists on some key
@@ -78,6 +89,38 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer, as it arrives; a preview, for the completed answer is the truth.
+
+    Attributes
+    ----------
+    agent_id, run_id : str
+        Whose answer it is.
+    step : int
+        Of that run.
+    kind : str
+        ``text``, or ``arguments`` of a tool call.
+    text : str
+        What has arrived.
+    idx : int
+        The place in the answer of the text or tool call that it belongs to.
+    tool : str
+        The tool's name, for arguments.
+    attempt : int
+        Counts the tries of one call: with a higher one the answer begins anew.
+    """
+
+    agent_id: str
+    run_id: str
+    step: int
+    kind: str
+    text: str
+    idx: int = 0
+    tool: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One model call, in the words of POST /v1/responses."""
 
@@ -86,6 +129,8 @@ class Request:
     conversation: Sequence[Item]
     tools: Sequence[Mapping[str, Any]] = ()
     origin: Origin = Origin()
+    hear: Callable[[Delta], None] | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
