@@ -56,11 +56,13 @@ from intercom_nb.errors import (
     MissingKeyError,
     ModelError,
     NewerLogError,
+    RecordingError,
     ToolCallError,
     UnknownIdError,
 )
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Message
+from intercom_nb.models import Delta
 from intercom_nb.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.person import Person
 from intercom_nb.service import InterComService
@@ -73,6 +75,7 @@ __all__ = [
     "Call",
     "Chat",
     "ChatRuleError",
+    "Delta",
     "Fail",
     "Frames",
     "InterComError",
@@ -90,6 +93,7 @@ __all__ = [
     "NewerLogError",
     "OfflineAssistant",
     "Person",
+    "RecordingError",
     "ScriptedAssistant",
     "Spent",
     "ToolCallError",

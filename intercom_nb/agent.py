@@ -124,7 +124,11 @@ class Agent:
 
     @property
     def status(self) -> str:
-        """What it is doing: ``idle``, ``waiting`` (has mail), ``thinking``, ``acting`` (a tool works) or ``failed``."""
+        """What it is doing.
+
+        ``idle``, ``waiting`` (has mail), ``thinking``, ``waiting for the rate limit``, ``acting`` (a tool works) or
+        ``failed``.
+        """
         return "new" if self._host is None else self._host.status_of(self.id)
 
     @property

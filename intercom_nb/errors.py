@@ -9,7 +9,8 @@
     ├── InvalidToolError      a Python function that cannot be a tool
     ├── ToolCallError         a tool call that cannot be carried out as written
     ├── ModelError            a model call that failed for good
-    │   └── MissingKeyError   a model was named and there is no key to call it with
+    │   ├── MissingKeyError   a model was named and there is no key to call it with
+    │   └── RecordingError    a recording that is not there, or that a call does not match
     ├── LifecycleError        asked of a service that has stopped or has not started
     ├── LogError              the log cannot be written
     │   ├── LogInUseError     another service is writing this log
@@ -37,6 +38,7 @@ __all__ = [
     "MissingKeyError",
     "ModelError",
     "NewerLogError",
+    "RecordingError",
     "ToolCallError",
     "UnknownIdError",
 ]
@@ -140,6 +142,10 @@ class MissingKeyError(ModelError):
             f"the model {model!r} needs a key: set OPENAI_API_KEY (in the environment or .env), or OPENAI_BASE_URL "
             "for a server of your own; model='offline' needs neither"
         )
+
+
+class RecordingError(ModelError):
+    """A recording that is not there, cannot be read or written, or that a model call does not match."""
 
 
 class LifecycleError(InterComError, RuntimeError):

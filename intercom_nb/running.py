@@ -43,7 +43,9 @@ class Running:
             return "not started"
         if lifecycle.state == "stopped" and lifecycle.reason != "stopped":
             return f"stopped ({sentence(lifecycle.reason)})"
-        return "at work" if lifecycle.at_work else sentence(lifecycle.reason)
+        if lifecycle.at_work:
+            return ", ".join(filter(None, ["at work", self._models.notice]))
+        return sentence(lifecycle.reason)
 
     @property
     def state(self) -> State:
@@ -150,12 +152,16 @@ class Running:
             raise LifecycleError(msg)
         line = Progress(shown=progress)
         try:
-            reason = self._lifecycle.wait(timeout, lambda: line.show(f"{self.name}: {self.spent} …"))
+            reason = self._lifecycle.wait(timeout, lambda: line.show(self._progress()))
         except KeyboardInterrupt:
             line.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
             raise
         line.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
         return reason
+
+    def _progress(self) -> str:
+        notice = self._models.notice
+        return f"{self.name}: {self.spent} …" + (f" {notice}" if notice else "")
 
     async def quiet(self) -> str:
         """Wait as `wait` does, in a cell that leaves the notebook's buttons alive."""

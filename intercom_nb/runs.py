@@ -29,7 +29,7 @@ from intercom_nb.facts import (
 )
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.messages import Incoming, Item, Message, chat_list_text, clean, turn_text
-from intercom_nb.models import Model, Models, Reply, Usage
+from intercom_nb.models import Model, Models, Origin, Reply, Usage
 from intercom_nb.routing import Router
 from intercom_nb.store import Store, Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
@@ -150,10 +150,10 @@ class Runs:
                 self._lifecycle.quiet(self._outcome())
 
     def status_of(self, agent_id: str) -> str:
-        """Return what an agent is doing, one word."""
+        """Return what an agent is doing, in a word or a few."""
         desk = self.desks[agent_id]
         if desk.doing != "idle":
-            return desk.doing
+            return "waiting for the rate limit" if self._models.waits(agent_id) else desk.doing
         if desk.inbox or desk.run is not None:
             return "waiting"
         return "failed" if desk.failed is not None else "idle"
@@ -169,7 +169,7 @@ class Runs:
         """Run an agent until it has nothing to do or may not go on."""
         desk = self.desks[agent_id]
         try:
-            while (run := self._begin(desk)) is not None:
+            while (run := await self._next(desk)) is not None:
                 await self._run(desk, run)
         except LogError as error:
             _LOGGER.warning("%s stops: %s", agent_id, error)
@@ -195,7 +195,14 @@ class Runs:
                 _LOGGER.exception("%s failed in %s", desk.agent.id, run.run_id)
                 await self._fail(desk, run, f"{type(error).__name__}: {error}")
                 return
-            await self._commit_step(desk, run, reply)
+            async with self._models.tape.committing(desk.agent.id):
+                await self._commit_step(desk, run, reply)
+
+    async def _next(self, desk: Desk) -> Run | None:
+        if desk.run is not None or not desk.inbox:
+            return self._begin(desk)
+        async with self._models.tape.taking(desk.agent.id):
+            return self._begin(desk)
 
     def _begin(self, desk: Desk) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
@@ -261,15 +268,18 @@ class Runs:
             calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.held if "arguments" in i]
             return Reply(run.held, tuple(calls), "", run.model.name, Usage(), None, 0.0)
         if desk.agent.mail == "asap" and desk.inbox:
-            with self._store.transaction() as tx:
-                self._take(tx, desk, run)
+            async with self._models.tape.taking(desk.agent.id) as allowed:
+                if allowed:
+                    with self._store.transaction() as tx:
+                        self._take(tx, desk, run)
         request = list(self.conversation(desk))
         if run.chat_list is not None:
             turn = request[run.turn_idx]
             request[run.turn_idx] = {**turn, "content": f"Chat list:\n{run.chat_list}\n\n{turn['content']}"}
         desk.doing = "thinking"
         tools = [tool.schema for tool in (*CHAT_TOOLS.values(), *desk.agent.tools)]
-        return await run.model.respond(run.instructions, request, tools)
+        origin = Origin(desk.agent.id, run.run_id, run.step)
+        return await run.model.respond(run.instructions, request, tools, origin)
 
     async def _act(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
@@ -374,6 +384,10 @@ class Runs:
 
     async def _fail(self, desk: Desk, run: Run, error: str) -> None:
         error = clean(error)
+        async with self._models.tape.committing(desk.agent.id):
+            await self._commit_failure(desk, run, error)
+
+    async def _commit_failure(self, desk: Desk, run: Run, error: str) -> None:
         with self._store.transaction() as tx:
             at = micros(tx.time)
             if run.held is None:

@@ -18,7 +18,7 @@ from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.limits import Limits
 from intercom_nb.messages import Item, Message, checked_name, checked_text
-from intercom_nb.models import ModelChoice, Models
+from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, Models, Settings
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.person import Person
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
@@ -55,12 +55,18 @@ class InterComService(Running):
         What the service may spend before it stops and says so.
     base_url, api_key : str, optional
         Of a server that speaks OpenAI's protocol. Default: from the settings.
+    client : AsyncOpenAI, optional
+        A client of your own in their place; used on the service's loop, and yours to close.
     max_concurrency : int, default 64
         Model calls in flight at once, for each server.
     max_retries : int, default 2
-        How often the client repeats a model call that failed in passing.
+        How often a model call is repeated that failed in passing. A call that a rate limit refuses waits until it is
+        let through; with 0 it fails at once.
     timeout : float, default 600
-        Seconds a model call may take.
+        Seconds a model call may take, and for which a rate limit may refuse every call before they fail.
+    record, play : str or Path, optional
+        A recording to write, or to answer from with no network and in the same order. What people and your own code say
+        is not in it: say it at the same points, best before `start`.
     thread_logs : bool, default True
         Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
     chat_list : {"newest", "every"}, default "newest"
@@ -72,6 +78,8 @@ class InterComService(Running):
         If a model is named and nothing says how to reach it.
     LogError
         If the folder cannot be written.
+    RecordingError
+        If there is no recording to play.
 
     Examples
     --------
@@ -94,9 +102,12 @@ class InterComService(Running):
         limits: Limits = Limits(),  # noqa: B008 - frozen
         base_url: str | None = None,
         api_key: str | None = None,
+        client: AsyncOpenAI | None = None,
         max_concurrency: int = 64,
         max_retries: int = 2,
         timeout: float = 600.0,
+        record: str | Path | None = None,
+        play: str | Path | None = None,
         thread_logs: bool = True,
         chat_list: Literal["newest", "every"] = "newest",
     ) -> None:
@@ -108,9 +119,8 @@ class InterComService(Running):
             model,
             base_url=base_url,
             api_key=api_key,
-            max_concurrency=max_concurrency,
-            max_retries=max_retries,
-            timeout=timeout,
+            client=client,
+            settings=Settings(max_concurrency, max_retries, timeout, record, play),
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
         meta = {"name": self.name, "chat_list": chat_list}
@@ -129,9 +139,12 @@ class InterComService(Running):
         limits: Limits = Limits(),  # noqa: B008 - frozen
         base_url: str | None = None,
         api_key: str | None = None,
+        client: AsyncOpenAI | None = None,
         max_concurrency: int = 64,
         max_retries: int = 2,
         timeout: float = 600.0,
+        record: str | Path | None = None,
+        play: str | Path | None = None,
         thread_logs: bool = True,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
@@ -144,7 +157,7 @@ class InterComService(Running):
             A log, as `log` names it.
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
-        model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs
+        model, limits, base_url, api_key, client, max_concurrency, max_retries, timeout, record, play, thread_logs
             As for a new service; none of them is in the log.
 
         Raises
@@ -156,9 +169,8 @@ class InterComService(Running):
             model,
             base_url=base_url,
             api_key=api_key,
-            max_concurrency=max_concurrency,
-            max_retries=max_retries,
-            timeout=timeout,
+            client=client,
+            settings=Settings(max_concurrency, max_retries, timeout, record, play),
         )
         store = Store.open(Path(path))
         self = cls.__new__(cls)
@@ -428,6 +440,16 @@ class InterComService(Running):
         self._subscribers.append(call)
         return lambda: self._subscribers.remove(call) if call in self._subscribers else None
 
+    def on_delta(self, call: Callable[[Delta], object]) -> Callable[[], None]:
+        """Call a function with every piece of a model's answer as it arrives; returns the function that ends this.
+
+        Called on the service's own thread, as `subscribe` calls: keep it short. Pieces are a preview: what counts is
+        the completed answer, and one that broke off begins anew (`Delta.attempt`). Models are asked to stream only
+        while somebody listens; one that cannot tells nothing.
+        """
+        self._models.listeners.append(call)
+        return lambda: self._models.listeners.remove(call) if call in self._models.listeners else None
+
     def _tell(self, message: Message) -> None:
         for call in list(self._subscribers):
             try:
@@ -440,7 +462,7 @@ class InterComService(Running):
         return list(self._inboxes[person_id])
 
     def status_of(self, agent_id: str) -> str:
-        """Return what an agent is doing, one word."""
+        """Return what an agent is doing, in a word or a few."""
         return self._runs.status_of(agent_id)
 
     def conversation_of(self, agent_id: str) -> list[Item]:

@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from intercom_nb import Agent, Fail, InterComService, MissingKeyError, ScriptedAssistant, call
-from intercom_nb.models import Models, Usage, _Address, _usd
+from intercom_nb.models import Models, Usage
+from intercom_nb.models.prices import usd_of
+from intercom_nb.models.values import Address
 
 KEY = "sk-proj-SECRET0123456789abcdef"
 
@@ -253,13 +255,13 @@ def test_a_named_model_without_a_key_raises_at_once():
 
 def test_a_price_that_is_known_is_counted():
     """OpenAI's models cost what the price list says, assistants nothing, unknown models an unknown sum."""
-    openai = _Address("https://api.openai.com/v1", KEY)
+    openai = Address("https://api.openai.com/v1", KEY)
     usage = Usage(1_000_000, 0, 1_000_000)
 
-    assert _usd("gpt-5-mini", usage, openai) > 0
-    assert _usd("no-such-model", usage, openai) is None
-    assert _usd("gpt-5-mini", usage, _Address("http://127.0.0.1:1/v1", KEY)) is None
-    assert _usd("offline", usage, _Address("http://assistant/v1", "none", ScriptedAssistant())) == 0.0
+    assert usd_of("gpt-5-mini", usage, openai) > 0
+    assert usd_of("no-such-model", usage, openai) is None
+    assert usd_of("gpt-5-mini", usage, Address("http://127.0.0.1:1/v1", KEY)) is None
+    assert usd_of("offline", usage, Address("http://assistant/v1", "none", ScriptedAssistant())) == 0.0
     assert KEY not in repr(openai)
 
 

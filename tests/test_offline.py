@@ -624,7 +624,6 @@ def test_odd_requests_are_answered(value: object, instructions: object) -> None:
         (b"\xff", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b"[]", "should be a JSON object"),
-        (b'{"stream": true}', "the offline assistant does not stream"),
     ],
 )
 def test_bad_bodies_are_refused_with_a_sentence(content: bytes, said: str) -> None:
@@ -644,10 +643,24 @@ def test_other_paths_are_not_found(method: str, path: str) -> None:
     assert path in answer.json()["error"]["message"]
 
 
-def test_stream_is_refused_through_the_client() -> None:
-    """The client raises what it would raise for a real server."""
-    with pytest.raises(openai.BadRequestError, match="does not stream"):
-        ask(OfflineAssistant(), input="Begin", stream=True)
+def test_a_stream_is_one_the_client_understands() -> None:
+    """Its strict reader puts the same response together from the events as comes without a stream."""
+
+    async def streamed() -> Response:
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(ScriptedAssistant(default=lambda _: script)))
+        async with (
+            openai.AsyncOpenAI(base_url="http://offline/v1", api_key="k", http_client=http) as client,
+            client.responses.stream(model="scripted", input="Begin", store=False) as stream,
+        ):
+            pieces = [event.delta async for event in stream if event.type.endswith(".delta")]
+            assert "".join(pieces) == "Thinking  of it.\n" + '{"chat_id": "bob", "message": "Hi there"}'
+            return await stream.get_final_response()
+
+    script = ["Thinking  of it.\n", call("send_message", chat_id="bob", message="Hi there")]
+    response = asyncio.run(streamed())
+
+    assert response.output_text == "Thinking  of it.\n"
+    assert response.output[1].type == "function_call"
 
 
 # The form of an answer

@@ -30,6 +30,7 @@ from intercom_nb.offline.wire import (
     parse_request,
     read_body,
     response_json,
+    send_events,
     send_json,
 )
 
@@ -106,7 +107,7 @@ class _ResponsesApp:
             await send_json(send, 404, error_json(wrong, "not_found"))
             return
         try:
-            request = parse_request(body, self._called)
+            request = parse_request(body)
         except ValueError as error:
             await send_json(send, 400, error_json(str(error), "bad_request"))
             return
@@ -120,7 +121,11 @@ class _ResponsesApp:
             await _send_failure(send, reply)
         else:
             steps = [reply] if isinstance(reply, str | Call) else reply
-            await send_json(send, 200, response_json(self.model, request, body, steps))
+            response = response_json(self.model, request, body, steps)
+            if request.get("stream"):
+                await send_events(send, response)
+            else:
+                await send_json(send, 200, response)
 
 
 class OfflineAssistant(_ResponsesApp):

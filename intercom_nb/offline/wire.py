@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any, TypeAlias
 
 from intercom_nb.offline.rules import Call
@@ -16,6 +17,7 @@ __all__ = [
     "parse_request",
     "read_body",
     "response_json",
+    "send_events",
     "send_json",
 ]
 
@@ -38,17 +40,17 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def parse_request(body: bytes, called: str) -> Request:
+def parse_request(body: bytes) -> Request:
     """Return the request in a body.
 
     Raises
     ------
     ValueError
-        If the body is no JSON object or asks for a stream; the sentence is for the client and names who was `called`.
+        If the body is no JSON object; the sentence is for the client.
 
     Examples
     --------
-    >>> parse_request(b'{"input": "Begin"}', "the offline assistant")
+    >>> parse_request(b'{"input": "Begin"}')
     {'input': 'Begin'}
     """
     try:
@@ -57,8 +59,6 @@ def parse_request(body: bytes, called: str) -> Request:
         raise ValueError(f"the body is not valid JSON: {error}") from None
     if not isinstance(request, dict):
         raise ValueError("the body should be a JSON object")  # noqa: TRY004 (the value is wrong, not a caller's type)
-    if request.get("stream"):
-        raise ValueError(f"{called} does not stream; leave `stream` out or set it to false")
     return request
 
 
@@ -126,3 +126,50 @@ async def send_json(
     head = [(b"content-type", b"application/json"), *headers]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": text.encode("utf-8", "replace")})
+
+
+async def send_events(send: Send, response: dict[str, Any]) -> None:
+    """Send a response as the server-sent events of a stream, the completed response last."""
+    head = [(b"content-type", b"text/event-stream; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 200, "headers": head})
+    for n, event in enumerate(_events(response)):
+        text = json.dumps({**event, "sequence_number": n}, ensure_ascii=False)
+        data = f"event: {event['type']}\ndata: {text}\n\n".encode("utf-8", "replace")
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _events(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    yield {"type": "response.created", "response": begun}
+    yield {"type": "response.in_progress", "response": begun}
+    for n, item in enumerate(response["output"]):
+        where = {"output_index": n, "item_id": item["id"]}
+        begun_item: dict[str, Any] = {**item, "status": "in_progress"}
+        if item["type"] == "message":
+            begun_item["content"] = []
+        else:
+            begun_item["arguments"] = ""
+        yield {"type": "response.output_item.added", "output_index": n, "item": begun_item}
+        if item["type"] == "message":
+            yield from _text_events(where, item["content"][0])
+        else:
+            for piece in _pieces(item["arguments"]):
+                yield {"type": "response.function_call_arguments.delta", **where, "delta": piece}
+            whole = {"name": item["name"], "arguments": item["arguments"]}
+            yield {"type": "response.function_call_arguments.done", **where, **whole}
+        yield {"type": "response.output_item.done", "output_index": n, "item": item}
+    yield {"type": "response.completed", "response": response}
+
+
+def _text_events(where: dict[str, Any], part: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    where = {**where, "content_index": 0}
+    yield {"type": "response.content_part.added", **where, "part": {**part, "text": ""}}
+    for piece in _pieces(part["text"]):
+        yield {"type": "response.output_text.delta", **where, "delta": piece, "logprobs": []}
+    yield {"type": "response.output_text.done", **where, "text": part["text"], "logprobs": []}
+    yield {"type": "response.content_part.done", **where, "part": part}
+
+
+def _pieces(text: str) -> list[str]:
+    return re.findall(r"\s*\S+\s*$|\s*\S+|\s+", text)

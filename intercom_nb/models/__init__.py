@@ -1,0 +1,214 @@
+"""Model servers: one shared client per endpoint and key, and one `Model.respond`. The only folder that imports openai.
+
+Everything runs on POST /v1/responses, or on chat completions where a server has nothing else. The offline and scripted
+assistants are ASGI apps behind the same client, so a notebook without a key runs the same code as one with.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from openai import AsyncOpenAI
+
+from intercom_nb.errors import MissingKeyError
+from intercom_nb.messages import Item
+from intercom_nb.models.client import Client, Settings
+from intercom_nb.models.failures import safe
+from intercom_nb.models.playing import Player
+from intercom_nb.models.prices import usd_of
+from intercom_nb.models.recording import Recorder, Tape
+from intercom_nb.models.reply import read, usage_of
+from intercom_nb.models.values import (
+    NO_KEY,
+    OPENAI_URL,
+    Address,
+    Assistant,
+    Delta,
+    ModelChoice,
+    Origin,
+    Reply,
+    Request,
+    Usage,
+)
+from intercom_nb.offline import OFFLINE_MODEL, OfflineAssistant
+from intercom_nb.settings import setting
+
+__all__ = [
+    "Assistant",
+    "AsyncOpenAI",
+    "Delta",
+    "Model",
+    "ModelChoice",
+    "Models",
+    "Origin",
+    "Reply",
+    "Settings",
+    "Usage",
+    "default_model",
+]
+
+
+_LOGGER = logging.getLogger(__name__)
+_NOWHERE = Address("http://recording/v1", NO_KEY)
+
+
+class Models:
+    """The models of one service: says which server a name means, and keeps one client per server and key.
+
+    Lives on the service's loop: clients are made at their first call there and closed by `close`.
+    """
+
+    def __init__(
+        self,
+        default: ModelChoice = None,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        client: AsyncOpenAI | None = None,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
+    ) -> None:
+        if client is not None and (base_url is not None or api_key is not None):
+            msg = "client= says itself where it goes: leave base_url= and api_key= out"
+            raise ValueError(msg)
+        self._own = client
+        self._base_url = base_url or setting("OPENAI_BASE_URL")
+        self._api_key = api_key or setting("OPENAI_API_KEY")
+        if client is not None:
+            self._base_url = str(client.base_url).rstrip("/")
+            self._api_key = client.api_key
+        self._settings = settings
+        if settings.record is not None and settings.play is not None:
+            msg = "record= makes a recording and play= needs one: give one of them"
+            raise ValueError(msg)
+        self.tape = Tape() if settings.play is None else Player(Path(settings.play))
+        self._clients: dict[Address, Client] = {}
+        self._offline = OfflineAssistant()
+        self.listeners: list[Callable[[Delta], object]] = []
+        self.default = self.named(default)
+        if settings.record is not None:
+            self.tape = Recorder(Path(settings.record), self.default.name, self._hide)
+
+    def named(self, model: ModelChoice) -> "Model":
+        """Return the model a name (or an assistant) means; None means the default.
+
+        Raises
+        ------
+        MissingKeyError
+            If a model is named and neither a key nor a server of one's own is set.
+        """
+        if model is None:
+            return getattr(self, "default", None) or self._unnamed()
+        if not self.tape.live:
+            name = model if isinstance(model, str) else model.model
+            return Model(name, f"{name}, played from a recording", self._client(_NOWHERE), self)
+        if not isinstance(model, str):
+            return Model(model.model, model.label, self._client(Address("http://assistant/v1", NO_KEY, model)), self)
+        if model == OFFLINE_MODEL:
+            return self.named(self._offline)
+        if self._api_key is None and self._base_url is None:
+            raise MissingKeyError(model)
+        base_url = self._base_url or OPENAI_URL
+        label = model if base_url == OPENAI_URL else f"{model} at {base_url}"
+        return Model(model, label, self._client(Address(base_url, self._api_key or NO_KEY)), self)
+
+    def _hide(self, text: str) -> str:
+        return safe(text, Address("", self._api_key or NO_KEY), shown=None)
+
+    def _unnamed(self) -> "Model":
+        if self.tape.model is not None:
+            return self.named(self.tape.model)
+        wanted = setting("INTERCOM_MODEL")
+        reachable = self._api_key is not None or self._base_url is not None
+        return self.named(wanted if wanted is not None and reachable else OFFLINE_MODEL)
+
+    def _client(self, address: Address) -> Client:
+        client = self._clients.get(address)
+        if client is None:
+            made = Client(address, self._settings, None if address.app is not None else self._own)
+            client = self._clients.setdefault(address, made)  # one, also when two threads ask at once
+        return client
+
+    def hear(self, delta: Delta) -> None:
+        """Tell everybody who listens of a piece of an answer."""
+        for call in list(self.listeners):
+            try:
+                call(delta)
+            except Exception:  # somebody else's code must not fail a run
+                _LOGGER.exception("a listener failed on a piece of %s's answer", delta.agent_id)
+
+    def waits(self, agent_id: str) -> bool:
+        """Return whether an agent's call waits for a rate limit; from any thread."""
+        return any(client.limiter.waits(agent_id) for client in list(self._clients.values()))
+
+    @property
+    def notice(self) -> str:
+        """What a person should know while they wait; empty if nothing."""
+        wait_s = max((client.limiter.wait_s() for client in list(self._clients.values())), default=0.0)
+        return f"waiting for the rate limit, {wait_s:,.0f} s" if wait_s >= 1 else ""
+
+    async def close(self) -> None:
+        """Close every client; called on the loop that used them."""
+        for client in self._clients.values():
+            await client.close()
+
+
+def default_model() -> str:
+    """Return the name of the model that the settings alone mean."""
+    return Models().default.name
+
+
+class Model:
+    """One model on one server.
+
+    Attributes
+    ----------
+    name : str
+        As sent with each request.
+    """
+
+    __slots__ = ("_client", "_label", "_models", "name")
+
+    def __init__(self, name: str, label: str, client: Client, models: Models) -> None:
+        self.name = name
+        self._label = label
+        self._client = client
+        self._models = models
+
+    @property
+    def label(self) -> str:
+        """As shown to people; says where it runs and how, and of a stand-in that it is one."""
+        return self._label + self._client.manner
+
+    def __repr__(self) -> str:
+        return f"<Model {self.label}>"
+
+    async def respond(
+        self,
+        instructions: str,
+        conversation: Sequence[Item],
+        tools: Sequence[Mapping[str, Any]],
+        origin: Origin = Origin(),  # noqa: B008 - frozen
+    ) -> Reply:
+        """Return what the model answers to a conversation.
+
+        Parameters
+        ----------
+        instructions, conversation, tools
+            What it is asked.
+        origin : Origin, optional
+            Whose step it is.
+
+        Raises
+        ------
+        ModelError
+            If the call failed for good, after all retries, or the answer makes no sense.
+        """
+        hear = self._models.hear if self._models.listeners else None
+        request = Request(self.name, instructions, conversation, tools, origin, hear)
+        tape = self._models.tape
+        response, latency_s = await tape.answer(request, self._client.ask)
+        items, calls, text = read(response)
+        model, usage = str(response.get("model") or self.name), usage_of(response)
+        usd = usd_of(model, usage, self._client.address) if tape.live else 0.0
+        return Reply(items, calls, text, model, usage, usd, latency_s)

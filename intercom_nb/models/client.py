@@ -1,0 +1,226 @@
+"""The shared client of one endpoint: sends requests in the way that endpoint takes them, and returns plain JSON."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+
+from intercom_nb.errors import ModelError
+from intercom_nb.models.chat_completions import response_of
+from intercom_nb.models.dialect import CHAT, RESPONSES, Dialect, is_missing_route
+from intercom_nb.models.failures import Failure, failure_of, safe
+from intercom_nb.models.limiter import Limiter
+from intercom_nb.models.streaming import read_chat_stream, read_response_stream
+from intercom_nb.models.values import OPENAI_URL, Address, Request
+
+__all__ = ["Client", "Settings"]
+
+_CONNECT_TIMEOUT_S = 30.0  # the default of 5 s is missed on a busy loop before the request has even left
+_PROBE_S = 2.0  # a path that is not there is refused at once; who has waited so long for that need not wait longer
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How clients go about their calls."""
+
+    max_concurrency: int = 64
+    max_retries: int = openai.DEFAULT_MAX_RETRIES
+    timeout: float = 600.0
+    record: str | Path | None = None
+    play: str | Path | None = None
+
+
+class Client:
+    """The shared client of one address, made at its first call.
+
+    Parameters
+    ----------
+    address : Address
+        Where it goes.
+    settings : Settings
+        How.
+    own : AsyncOpenAI, optional
+        A client of the caller's, used in place of one made here; the caller closes it.
+    """
+
+    def __init__(self, address: Address, settings: Settings, own: openai.AsyncOpenAI | None = None) -> None:
+        self.address = address
+        known = address.app is not None or address.base_url == OPENAI_URL
+        self.dialect = Dialect(sure=known)
+        self.limiter = Limiter(
+            settings.max_concurrency,
+            max_retries=settings.max_retries,
+            bound=settings.timeout,
+            paced=address.app is None,
+        )
+        self._settings = settings
+        # The limiter does all retrying: it is the one place that knows what the other agents have met.
+        self._openai = None if own is None else own.with_options(max_retries=0)
+        self._is_own = own is not None
+        self._probed: asyncio.Event | None = None
+
+    @property
+    def manner(self) -> str:
+        """What a person should know of how this endpoint is talked to; mostly nothing."""
+        return " through chat completions" if self.dialect.path == CHAT else ""
+
+    async def ask(self, request: Request) -> tuple[dict[str, Any], float]:
+        """Return the response to a request, and the seconds it took.
+
+        Raises
+        ------
+        ModelError
+            If the call failed for good.
+        """
+        left = self._settings.timeout
+        tries = itertools.count(1)
+
+        async def attempt() -> tuple[dict[str, Any], float]:
+            nonlocal left
+            began = time.perf_counter()
+            try:
+                # The client's own limit is for each try and each read; a person means the whole call.
+                async with asyncio.timeout(max(left, 0)):
+                    response = await self._attempt(replace(request, attempt=next(tries)))
+            except TimeoutError:
+                sentence = f"{self.address!r} did not answer within {self._settings.timeout:g} s"
+                raise Failure(ModelError(sentence), "final") from None
+            finally:
+                took = time.perf_counter() - began
+                left -= took
+            return response, took
+
+        async with self._probing():
+            return await self.limiter.run(request.origin.agent_id, attempt)
+
+    @contextlib.asynccontextmanager
+    async def _probing(self) -> AsyncIterator[None]:
+        """Let the first call find out how the endpoint is talked to, before the others go the same way."""
+        if self.dialect.sure or (self._probed is not None and self._probed.is_set()):
+            yield
+        elif self._probed is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._probed.wait(), _PROBE_S)
+            yield
+        else:
+            self._probed = asyncio.Event()
+            try:
+                yield
+            finally:
+                self._probed.set()
+
+    async def _attempt(self, request: Request) -> dict[str, Any]:
+        try:
+            response = await self._talk(request)
+        except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise failure_of(error, self.address, self._settings.timeout) from None
+        self.dialect.sure = True
+        if not isinstance(response.get("output"), list):
+            sentence = f"{self.address!r} answered with nonsense: no list of output items in it"
+            raise Failure(ModelError(sentence), "final")
+        fault = response.get("error")
+        if response.get("status") == "failed" or fault:
+            reason = fault.get("message") if isinstance(fault, dict) else fault
+            said = safe(str(reason or "no reason given"), self.address)
+            raise Failure(ModelError(f"{self.address!r} reported a failed answer: {said}"), "final")
+        return response
+
+    async def _talk(self, request: Request) -> dict[str, Any]:
+        """Send a request the way the endpoint takes it, and find that way if it is not known."""
+        if self.dialect.path == CHAT:
+            return await self._send(request, CHAT)
+        missing: openai.APIStatusError | None = None
+        try:
+            response = await self._send(request, RESPONSES)
+        except openai.APIStatusError as error:
+            if self.dialect.sure or not is_missing_route(error.status_code, _said(error)):
+                raise
+            missing = error
+        else:
+            if self.dialect.sure or "endpoint" not in str(response.get("error")):
+                return response  # else: some servers say with status 200 that there is no such endpoint
+        try:
+            chat = await self._send(request, CHAT)
+        except openai.APIStatusError as error:
+            if missing is not None and is_missing_route(error.status_code, _said(error)):
+                raise missing from None
+            self.dialect.settle(CHAT)
+            raise
+        self.dialect.settle(CHAT)
+        return chat
+
+    async def _send(self, request: Request, path: str) -> dict[str, Any]:
+        """Send a request to one path, leaving out what the server refuses to read."""
+        while True:
+            stream = request.hear is not None and self.dialect.streams
+            body = self.dialect.body(request, path, stream=stream)
+            try:
+                answer = await (self._stream(path, body, request) if stream else self._post(path, body))
+            except openai.APIStatusError as error:
+                if not self.dialect.learn(error.status_code, _said(error), body):
+                    raise
+            else:
+                return response_of(answer) if path == CHAT else answer
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        if self._openai is None:
+            self._openai = self._connect()
+        # Not `responses.create`: that walks every item of the conversation through its type annotations, 0.3 ms of
+        # CPU each, and reads the answer into models that are stricter than servers are.
+        raw = await self._openai.post(path, cast_to=httpx2.Response, body=body)
+        return _object(raw.content)
+
+    async def _stream(self, path: str, body: dict[str, Any], request: Request) -> dict[str, Any]:
+        if self._openai is None:
+            self._openai = self._connect()
+        # Plain events: `responses.stream` is strict about their numbering, and servers are not.
+        kind = openai.AsyncStream[object]
+        async with await self._openai.post(path, cast_to=object, body=body, stream=True, stream_cls=kind) as stream:
+            if "application/json" in stream.response.headers.get("content-type", ""):
+                self.dialect.streams = False  # it does not stream, and does not say so; its answer is as good
+                return _object(await stream.response.aread())
+            read = read_chat_stream if path == CHAT else read_response_stream
+            return await read(stream, request)
+
+    def _connect(self) -> openai.AsyncOpenAI:
+        n = self._settings.max_concurrency
+        http: httpx2.AsyncClient
+        if self.address.app is not None:
+            http = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.address.app))
+        else:
+            # Named limits: None would mean aiohttp's own hundred, and the default keeps a hundred connections only.
+            http = openai.DefaultAioHttpClient(limits=httpx2.Limits(max_connections=n, max_keepalive_connections=n))
+        return openai.AsyncOpenAI(
+            base_url=self.address.base_url,
+            api_key=self.address.api_key,
+            http_client=http,
+            max_retries=0,
+            timeout=httpx2.Timeout(self._settings.timeout, connect=_CONNECT_TIMEOUT_S),
+        )
+
+    async def close(self) -> None:
+        """Close the connections; a client of the caller's stays open."""
+        if self._openai is not None and not self._is_own:
+            await self._openai.close()
+            self._openai = None
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    answer = json.loads(content)
+    if not isinstance(answer, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - the server's value is wrong, not a caller's type
+    return answer
+
+
+def _said(error: openai.APIStatusError) -> object:
+    return error.body if error.body is not None else str(error)

@@ -1,0 +1,22 @@
+"""What a model call costs, from a price list that needs no network."""
+
+import genai_prices
+
+from intercom_nb.models.values import OPENAI_URL, Address, Usage
+
+__all__ = ["usd_of"]
+
+
+def usd_of(model: str, usage: Usage, address: Address) -> float | None:
+    """Return US dollars; 0.0 for assistants that cost nothing, None where the price is unknown."""
+    if address.app is not None:
+        return 0.0
+    if address.base_url != OPENAI_URL or usage.input_tokens is None:
+        return None
+    spent = genai_prices.Usage(
+        input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+    )
+    try:
+        return float(genai_prices.calc_price(spent, model_ref=model, provider_id="openai").total_price)
+    except LookupError:
+        return None

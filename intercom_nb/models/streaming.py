@@ -1,0 +1,71 @@
+"""Reading a streamed answer: what arrives is told as it comes, and the completed answer is the truth."""
+
+from collections.abc import AsyncIterable, Mapping
+from typing import Any
+
+from intercom_nb.models.chat_completions import Pieces
+from intercom_nb.models.values import Delta, Request
+
+__all__ = ["read_chat_stream", "read_response_stream"]
+
+_BROKE_OFF = "the stream broke off"
+_KINDS = {"response.output_text.delta": "text", "response.function_call_arguments.delta": "arguments"}
+_ENDS = ("response.completed", "response.incomplete", "response.failed")
+
+
+async def read_response_stream(events: AsyncIterable[Any], request: Request) -> dict[str, Any]:
+    """Return the response at the end of a stream of POST /v1/responses.
+
+    Raises
+    ------
+    ValueError
+        If the stream ends without one.
+    """
+    tools: dict[Any, str] = {}
+    done: list[Any] = []
+    async for event in events:
+        kind = event.get("type") if isinstance(event, dict) else None
+        if kind in _KINDS:
+            place = event.get("output_index") or 0
+            tool = tools.get(place, "") if _KINDS[kind] == "arguments" else ""
+            _tell(request, _KINDS[kind], event.get("delta"), place, tool)
+        elif kind == "response.output_item.added":
+            # Some servers give two items one place: only what is shown meanwhile could suffer.
+            tools[event.get("output_index") or 0] = str((event.get("item") or {}).get("name") or "")
+        elif kind == "response.output_item.done":
+            done.append(event.get("item"))
+        elif kind in _ENDS and isinstance(event.get("response"), dict):
+            response: dict[str, Any] = event["response"]
+            return response if response.get("output") else {**response, "output": done}
+        elif kind == "error":
+            return _failed(event)
+    raise ValueError(_BROKE_OFF)
+
+
+async def read_chat_stream(chunks: AsyncIterable[Any], request: Request) -> dict[str, Any]:
+    """Return the chat completion that a stream of chunks makes up.
+
+    Raises
+    ------
+    ValueError
+        If the stream ends before it is whole.
+    """
+    pieces = Pieces()
+    async for chunk in chunks:
+        if isinstance(chunk, dict):
+            for kind, text, place, tool in pieces.add(chunk):
+                _tell(request, kind, text, place, tool)
+    if not pieces.finished:
+        raise ValueError(_BROKE_OFF)
+    return pieces.completion()
+
+
+def _tell(request: Request, kind: str, text: object, place: int, tool: str) -> None:
+    if request.hear is not None and isinstance(text, str) and text:
+        origin = request.origin
+        request.hear(Delta(origin.agent_id, origin.run_id, origin.step, kind, text, place, tool, request.attempt))
+
+
+def _failed(event: Mapping[str, Any]) -> dict[str, Any]:
+    error = event.get("error") if isinstance(event.get("error"), dict) else event
+    return {"status": "failed", "error": error, "output": []}

@@ -1,0 +1,145 @@
+"""The values of a model call: what is asked, by whom, where, and what came back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from intercom_nb.messages import Item
+from intercom_nb.tools import ToolCall
+
+__all__ = [
+    "NO_KEY",
+    "OPENAI_URL",
+    "Address",
+    "Assistant",
+    "Delta",
+    "ModelChoice",
+    "Origin",
+    "Reply",
+    "Request",
+    "Usage",
+]
+
+OPENAI_URL = "https://api.openai.com/v1"
+NO_KEY = "none"  # the client insists on some key
+
+
+@runtime_checkable
+class Assistant(Protocol):
+    """An ASGI app that speaks POST /v1/responses, such as `OfflineAssistant` or `ScriptedAssistant`."""
+
+    model: str
+    label: str
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+
+
+ModelChoice = str | Assistant | None
+"""How a model is chosen: by name, as an assistant, or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call; None where the server did not count."""
+
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered in one step.
+
+    Attributes
+    ----------
+    items : tuple of dict
+        As stored in the conversation and sent back with the next request.
+    calls : tuple of ToolCall
+        The tool calls among them, in order; their ids are unique within the reply.
+    text : str
+        What the model wrote outside tool calls: a note to itself.
+    model : str
+        The model that answered, as the server names it.
+    usage : Usage
+        Tokens.
+    usd : float or None
+        Cost in US dollars; 0.0 for assistants that cost nothing, None where the price is unknown.
+    latency_s : float
+        Seconds from request to answer.
+    """
+
+    items: tuple[Item, ...]
+    calls: tuple[ToolCall, ...]
+    text: str
+    model: str
+    usage: Usage
+    usd: float | None
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose model call it is: the step of a run of an agent."""
+
+    agent_id: str = ""
+    run_id: str = ""
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer, as it arrives; a preview, for the completed answer is the truth.
+
+    Attributes
+    ----------
+    agent_id, run_id : str
+        Whose answer it is.
+    step : int
+        Of that run.
+    kind : str
+        ``text``, or ``arguments`` of a tool call.
+    text : str
+        What has arrived.
+    idx : int
+        The place in the answer of the text or tool call that it belongs to.
+    tool : str
+        The tool's name, for arguments.
+    attempt : int
+        Counts the tries of one call: with a higher one the answer begins anew.
+    """
+
+    agent_id: str
+    run_id: str
+    step: int
+    kind: str
+    text: str
+    idx: int = 0
+    tool: str = ""
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One model call, in the words of POST /v1/responses."""
+
+    model: str
+    instructions: str
+    conversation: Sequence[Item]
+    tools: Sequence[Mapping[str, Any]] = ()
+    origin: Origin = Origin()
+    hear: Callable[[Delta], None] | None = None
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a client goes: equal addresses share one client."""
+
+    base_url: str
+    api_key: str
+    app: Assistant | None = None
+
+    def __repr__(self) -> str:  # the key stays out of every traceback and log
+        return f"<{self.base_url}>"
