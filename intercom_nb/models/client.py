@@ -187,8 +187,9 @@ class Client:
         kind = openai.AsyncStream[object]
         async with await self._openai.post(path, cast_to=object, body=body, stream=True, stream_cls=kind) as stream:
             if "application/json" in stream.response.headers.get("content-type", ""):
+                answer = _object(await stream.response.aread())
                 self.dialect.streams = False  # it does not stream, and does not say so; its answer is as good
-                return _object(await stream.response.aread())
+                return answer
             read = read_chat_stream if path == CHAT else read_response_stream
             return await read(stream, request)
 

@@ -23,10 +23,10 @@ T = TypeVar("T")
 _START = 32.0  # calls a second at first
 _DOUBLES_S = 0.4  # how soon that doubles while nothing is refused
 _UNLIMITED = 1_000.0  # a pace beyond this is none
-_SLOWEST = 0.05  # calls a second
+_SLOWEST = 0.1  # calls a second
 _FALL = 0.8
 _RISE = 0.02  # of the pace, a second; doubles every ten seconds without a refusal
-_MEASURED_S = 0.5  # how long a stretch has to be to say anything about the limit
+_MEASURED, _MEASURED_S = 10, 0.5  # how many calls in how long a stretch say anything about the limit
 _BEFORE = 2 * _START  # what a pace that was none begins to fall from
 _INSTANT_S = 1e-6  # no wait: a timer so short can end before the clock has moved
 _CREDIT_S = 0.02  # how far a late timer may be made up for
@@ -65,6 +65,7 @@ class Pace:
         self._changed = clock()  # when the rate last rose
         self._fell = -math.inf  # when it last fell
         self._in_a_row = 0
+        self._n_begun = 0  # since then
         self._begun: deque[float] = deque(maxlen=int(_UNLIMITED))
 
     def ready_in(self) -> float:
@@ -76,6 +77,7 @@ class Pace:
         now = self._clock()
         self._rise(now)
         self._begun.append(now)
+        self._n_begun += 1
         if math.isfinite(self.rate):
             self._next = max(self._next, now - _CREDIT_S) + 1 / self.rate
         return now
@@ -104,7 +106,9 @@ class Pace:
             self._begun.remove(began)
         if began >= self._fell:  # the others that were under way say the same thing once more
             self._in_a_row += 1
-            self.rate = max(_FALL * min(self.rate, self._measured(now)), _SLOWEST)
+            if self._n_begun > 1:  # a first call that is refused after a pause says nothing about the pace
+                self.rate = max(_FALL * min(self.rate, self._measured(now)), _SLOWEST)
+            self._n_begun = 0
             self._fell, self._changed, self.refused = now, now, True
             backoff = min(_FIRST_WAIT_S * 2 ** (self._in_a_row - 1), _LONGEST_WAIT_S)
             wait = backoff if retry_after is None else retry_after
@@ -116,7 +120,7 @@ class Pace:
         """Return how many calls a second were let through lately."""
         since = max(now - 2.0, self.until if self.until < now else now - 2.0)
         lately = [began for began in self._begun if began >= since]
-        enough = bool(lately) and now - lately[0] >= _MEASURED_S
+        enough = len(lately) >= _MEASURED and now - lately[0] >= _MEASURED_S
         return len(lately) / (now - lately[0]) if enough else min(self.rate, _BEFORE)
 
 
