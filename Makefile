@@ -9,7 +9,7 @@ NOTEBOOKS := $(wildcard notebooks)
 OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format types imports coverage bench lab notebooks lock clean
+.PHONY: help demo test check aimock lint format types imports coverage bench lab notebooks lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ test: check  ## Run every check; pytest's summary comes last
 
 check: lint types imports  ## The same as test
 	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --nbmake --nbmake-timeout=120 intercom_nb tests $(NOTEBOOKS)
+
+aimock: tests/aimock/node_modules/.package-lock.json  ## Install the fake model server of tests/aimock (needs Node 20 and npm)
+
+tests/aimock/node_modules/.package-lock.json: tests/aimock/package-lock.json
+	cd tests/aimock && npm ci --ignore-scripts --no-audit --no-fund
 
 lint: $(STAMP)  ## Check style and formatting, notebooks included
 	$(BIN)/ruff check .
@@ -55,6 +60,7 @@ lock: $(STAMP)  ## Resolve requirements-dev.lock anew
 
 clean:  ## Remove .venv and everything the tools left behind
 	rm -rf .venv build dist htmlcov .coverage .coverage.*
+	rm -rf tests/aimock/node_modules
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
