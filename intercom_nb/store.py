@@ -19,10 +19,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import filelock
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError, NewerLogError
 from intercom_nb.facts import Fact, Noted, micros, moment, now
@@ -30,6 +28,9 @@ from intercom_nb.messages import Message
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.wal import lost_bytes
+
+if TYPE_CHECKING:
+    import filelock
 
 __all__ = ["Store", "Transaction"]
 
@@ -104,7 +105,7 @@ class Store:
         What was found amiss when an old log was opened, one sentence; empty if nothing.
     """
 
-    def __init__(self, path: Path | None, *, lock: filelock.BaseFileLock | None = None) -> None:
+    def __init__(self, path: Path | None, *, lock: "filelock.BaseFileLock | None" = None) -> None:
         self.path = path
         self.recovered = ""
         self._lock = lock
@@ -388,13 +389,15 @@ def _close(connection: sqlite3.Connection, *, whole: bool) -> None:
     connection.close()
 
 
-def _give_up(store: Store | None, lock: filelock.BaseFileLock) -> None:
+def _give_up(store: Store | None, lock: "filelock.BaseFileLock") -> None:
     if store is not None:
         store.close()
     lock.release()
 
 
-def _locked(path: Path) -> filelock.BaseFileLock:
+def _locked(path: Path) -> "filelock.BaseFileLock":
+    import filelock  # noqa: PLC0415 - it brings asyncio and every platform's locks; a log in memory needs none
+
     # A file of its own, and a hidden one, for it outlives the log's owner: to remove it could let two others in.
     lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
     try:
@@ -406,7 +409,7 @@ def _locked(path: Path) -> filelock.BaseFileLock:
     return lock
 
 
-def _fresh(folder: Path, name: str) -> tuple[Path, filelock.BaseFileLock]:
+def _fresh(folder: Path, name: str) -> "tuple[Path, filelock.BaseFileLock]":
     """Return the path of a new log, and its lock."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,5 @@
 """What a model call costs, from a price list that needs no network."""
 
-import genai_prices
-
 from intercom_nb.models.values import OPENAI_URL, Address, Usage
 
 __all__ = ["usd_of"]
@@ -13,6 +11,8 @@ def usd_of(model: str, usage: Usage, address: Address) -> float | None:
         return 0.0
     if address.base_url != OPENAI_URL or usage.input_tokens is None:
         return None
+    import genai_prices  # noqa: PLC0415 - the whole price list, which many a service never looks into
+
     spent = genai_prices.Usage(
         input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
     )

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-import snowballstemmer
-
 __all__ = [
     "classify",
     "clip",
@@ -100,6 +98,9 @@ _BEFORE_ME = re.compile(
 
 @functools.lru_cache(maxsize=20_000)
 def _stem(word: str) -> str:
+    # Loaded here: it is thirty languages, a fifth of what importing this package would cost.
+    import snowballstemmer  # noqa: PLC0415 - heavy
+
     # A stemmer of its own for each new word: one stemmer shared by threads would mix their words up.
     return str(snowballstemmer.EnglishStemmer().stemWord(word))
 
