@@ -41,7 +41,7 @@ from intercom_nb.analysis import (
     tool_calls_df,
     who_to_whom,
 )
-from intercom_nb.builder import load_agents
+from intercom_nb.builder import AgentBuilder, BuildReport
 from intercom_nb.chat import Chat
 from intercom_nb.errors import (
     AgentFolderError,
@@ -60,6 +60,7 @@ from intercom_nb.errors import (
     ToolCallError,
     UnknownIdError,
 )
+from intercom_nb.folders import load_agents, save_agents
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Message
 from intercom_nb.models import Delta
@@ -71,7 +72,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Agent",
+    "AgentBuilder",
     "AgentFolderError",
+    "BuildReport",
     "Call",
     "Chat",
     "ChatRuleError",
@@ -127,6 +130,7 @@ __all__ = [
     "redundant_messages",
     "replies_df",
     "runs_df",
+    "save_agents",
     "steps_df",
     "to_graphml",
     "to_markdown",

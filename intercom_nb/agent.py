@@ -9,7 +9,7 @@ from intercom_nb.cards import agent_html
 from intercom_nb.errors import InvalidNameError, LifecycleError
 from intercom_nb.facts import AgentVersion
 from intercom_nb.host import Host
-from intercom_nb.instructions import compose
+from intercom_nb.instructions import WHOLE, compose
 from intercom_nb.messages import BEGIN, Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice
 from intercom_nb.tools import Tool
@@ -36,6 +36,8 @@ class Agent:
         What others see in their chat lists and choose by.
     mission : str, optional
         What it is for; composed with the guideline into its instructions.
+    instructions : str, optional
+        All it is told, in place of mission and guideline. It is kept as a mission whose first line says so.
     id : str, optional
         What others write to. Default: made from the name, ``Marketing Expert`` → ``marketing-expert``.
     model : str or assistant, optional
@@ -44,6 +46,8 @@ class Agent:
         Python functions, sync or async, that it may call beside the chat tools.
     mail : {"when_idle", "asap"}, default "when_idle"
         Whether messages that arrive during a run wait for the next one, or join it between two steps.
+    begins : bool, default False
+        Whether `AgentBuilder.apply` sets it to work when it adds it.
 
     Raises
     ------
@@ -64,10 +68,12 @@ class Agent:
         *,
         description: str = "",
         mission: str = "",
+        instructions: str | None = None,
         id: str | None = None,  # noqa: A002 - the seed's word, and the one everybody writes
         model: ModelChoice = None,
         tools: Iterable[Callable[..., Any]] = (),
         mail: Mail = "when_idle",
+        begins: bool = False,
     ) -> None:
         self.name = checked_name(name)
         self.id = slug(self.name) if id is None else checked_id(id)
@@ -78,6 +84,12 @@ class Agent:
             msg = f"mail={mail!r}: it should be 'when_idle' or 'asap'"
             raise ValueError(msg)
         self.mail: Mail = mail
+        if instructions is not None:
+            if mission:
+                msg = "instructions= stand in place of the mission: give one of them"
+                raise ValueError(msg)
+            mission = WHOLE + checked_text(instructions, "instructions")
+        self.begins = begins
         self.version = 0
         self._description = checked_text(description, "description")
         self._mission = checked_text(mission, "mission")
@@ -119,7 +131,7 @@ class Agent:
 
     @property
     def instructions(self) -> str:
-        """What it is told before its first turn: its mission and the guideline."""
+        """What it is told before its first turn: its mission and the guideline, unless given as a whole."""
         return compose(self.name, self.id, self._mission)
 
     @property

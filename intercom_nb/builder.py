@@ -1,86 +1,226 @@
-"""A folder of agents: one folder each, with its mission and its settings."""
+"""The agent builder: what a folder of agents would change in a service, and the changing of it."""
 
-import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from intercom_nb.agent import Agent
-from intercom_nb.errors import AgentFolderError, InterComError
-from intercom_nb.settings import setting
+from intercom_nb.analysis.reading import querying
+from intercom_nb.cards import report_html
+from intercom_nb.documents import split_documents
+from intercom_nb.folders import agents_folder, load_agents, save_agents
+from intercom_nb.instructions import WHOLE
+from intercom_nb.service import InterComService
 
-__all__ = ["load_agents"]
+__all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
 
-_SETTINGS = {"name", "description", "id", "model", "mail"}
+_NEWEST = """
+SELECT agent_id, kind, name, description, mission, model, tools, mail FROM agents
+WHERE (agent_id, version) IN (SELECT agent_id, MAX(version) FROM agents GROUP BY agent_id) ORDER BY rowid
+"""
 
 
-def load_agents(path: str | Path | None = None) -> list[Agent]:
-    """Return the agents of a folder, ordered by the names of their folders.
+class _Known(NamedTuple):
+    """An agent or person, as the newest version in the log has it."""
 
-    Each folder in it is an agent: ``mission.md``, and ``agent.toml`` or ``settings.json`` with any of ``name``
-    (default: the folder's name), ``description``, ``id``, ``model`` and ``mail``. Folders whose name begins with a
-    dot or an underscore are left out.
+    id: str
+    kind: str
+    name: str
+    description: str
+    mission: str
+    model: str | None
+    tools: str
+    mail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """How one agent of a folder and of a service compare.
+
+    Attributes
+    ----------
+    name : str
+        Whose.
+    state : str
+        ``new``, ``changed``, ``up to date``, ``no folder`` (it is in the service only and stays), or ``left out`` (a
+        person of the service has its name).
+    changes : tuple of str
+        What `AgentBuilder.apply` changes: ``mission``, ``instructions``, ``files``, ``description``.
+    left : tuple of str
+        What it leaves, one sentence each: a service keeps an agent's name, id, model, tools and mail.
+    """
+
+    name: str
+    state: str
+    changes: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """State, changes and what is left, in one line."""
+        about = [", ".join(self.changes)] if self.changes else []
+        about += [f"left as it is: {'; '.join(self.left)}"] if self.left else []
+        return f"{self.state}: {'; '.join(about)}" if about else self.state
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BuildReport:
+    """How a folder of agents and a service compare, or compared before it was applied.
+
+    Attributes
+    ----------
+    agents : tuple of AgentReport
+        Those of the folder in its order, then those without a folder.
+    where : str
+        Of the folder.
+    applied : bool
+        Whether this was done, or would be.
+    """
+
+    agents: tuple[AgentReport, ...]
+    where: str
+    applied: bool = False
+
+    def of(self, state: str) -> list[str]:
+        """Return the names of the agents in a state, such as ``new``."""
+        return [agent.name for agent in self.agents if agent.state == state]
+
+    @property
+    def title(self) -> str:
+        """How many agents are in which state, in one line."""
+        states = dict.fromkeys(agent.state for agent in self.agents)
+        told = ", ".join(f"{len(self.of(state))} {state}" for state in states)
+        return f"{self.where}, {'applied' if self.applied else 'not applied'}: {told}"
+
+    def __repr__(self) -> str:
+        width = max(len(agent.name) for agent in self.agents)
+        return "\n".join([f"<{self.title}>", *(f"  {agent.name:<{width}}  {agent.text}" for agent in self.agents)])
+
+    def _repr_html_(self) -> str:
+        return report_html(f"Agents of {self.title}", [(agent.name, agent.text) for agent in self.agents])
+
+
+class AgentBuilder:
+    """A folder of agents, and what it would change in a service. The folder is read anew each time.
 
     Parameters
     ----------
     path : str or Path, optional
-        Default: ``AGENTS_PATH``.
+        The folder, as for `load_agents`. Default: ``AGENTS_PATH``.
+    tools : iterable of callable, optional
+        The functions that the agents' settings name.
 
-    Raises
-    ------
-    AgentFolderError
-        If there is no such folder, or something in it is wrong: everything that is, at once, by file and field.
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, InterComService("studio", logs=None) as studio:
+    ...     _ = save_agents([Agent("Ann", mission="Plan parties."), Agent("Bob")], folder)
+    ...     builder = AgentBuilder(folder)
+    ...     _ = builder.apply(studio)
+    ...     studio["ann"].mission = "Plan picnics."
+    ...     [(agent.name, agent.text) for agent in builder.report(studio).agents]
+    [('Ann', 'changed: mission'), ('Bob', 'up to date')]
     """
-    given = path if path is not None else setting("AGENTS_PATH")
-    folder = Path(given or "agents")
-    if not folder.is_dir():
-        raise AgentFolderError(folder, ["there is no such folder; give path=, or set AGENTS_PATH"])
-    problems: list[str] = []
-    agents = [
-        _agent(one, problems)
-        for one in sorted(folder.iterdir(), key=lambda one: one.name)
-        if one.is_dir() and one.name[0] not in "._"
-    ]
-    if not agents:
-        problems.append("it holds no folder with an agent in it")
-    if problems:
-        raise AgentFolderError(folder, problems)
-    return [agent for agent in agents if agent is not None]
+
+    def __init__(self, path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> None:
+        self.path = agents_folder(path)
+        self._tools = tuple(tools)
+
+    def __repr__(self) -> str:
+        return f"<AgentBuilder of {self.path}; report(intercom) says what is new, apply(intercom) does it>"
+
+    @property
+    def agents(self) -> list[Agent]:
+        """The folder's agents, made anew; raises what `load_agents` raises."""
+        return load_agents(self.path, tools=self._tools)
+
+    def report(self, service: InterComService | str | Path) -> BuildReport:
+        """Return how the folder compares with a service or a log; changes nothing.
+
+        Raises
+        ------
+        AgentFolderError
+            If something in the folder is wrong.
+        LogError
+            If there is no such log.
+        """
+        return self._compare(self.agents, service)[0]
+
+    def apply(self, intercom: InterComService) -> BuildReport:
+        """Add the agents that are new, edit those that have changed, and return what was done and what was left.
+
+        New agents whose settings say ``begin`` are set to work, at once or when the service starts. No agent is
+        removed. A changed mission or description takes effect at the agent's next run.
+
+        Raises
+        ------
+        AgentFolderError
+            If something in the folder is wrong; then nothing is done.
+        """
+        agents = self.agents
+        report, edits = self._compare(agents, intercom)
+        new = [agent for agent in agents if agent.name in report.of("new")]
+        if new:
+            intercom.add(*new)
+        for agent_id, changes in edits.items():
+            intercom.edit(agent_id, **changes)
+        for agent in new:
+            if agent.begins:
+                agent.begin()
+        return replace(report, applied=True)
+
+    def _compare(
+        self, agents: list[Agent], service: InterComService | str | Path
+    ) -> tuple[BuildReport, dict[str, dict[str, str]]]:
+        with querying(service) as query:
+            known = [_Known(*row) for row in query(_NEWEST)]
+        reports, edits, met = [], dict[str, dict[str, str]](), set[str]()
+        for agent in agents:
+            there = _counterpart(agent, known)
+            if there is None:
+                reports.append(AgentReport(agent.name, "new"))
+                continue
+            met.add(there.id)
+            reports.append(_report(agent, there))
+            told = {"mission": agent.mission, "description": agent.description}
+            differing = {field: text for field, text in told.items() if text != getattr(there, field)}
+            if differing and there.kind == "agent":
+                edits[there.id] = differing
+        alone = (one for one in known if one.kind == "agent" and one.id not in met)
+        reports += [AgentReport(one.name, "no folder") for one in alone]
+        return BuildReport(tuple(reports), str(self.path)), edits
 
 
-def _agent(folder: Path, problems: list[str]) -> Agent | None:
-    found = len(problems)
-    settings = _settings(folder, problems)
-    right = ", ".join(sorted(_SETTINGS))
-    for field, value in settings.items():
-        if field not in _SETTINGS:
-            problems.append(f"{folder.name}: there is no setting {field!r}; right would be one of {right}")
-        elif not isinstance(value, str):
-            problems.append(f"{folder.name}: {field} is {value!r}; it should be a text")
-    mission = folder / "mission.md"
-    if not mission.is_file():
-        problems.append(f"{folder.name}: there is no mission.md; write what the agent is for")
-    if len(problems) > found:
-        return None
-    try:
-        text = mission.read_text(encoding="utf-8").strip()
-        return Agent(**{"name": folder.name, **settings, "mission": text})
-    except (InterComError, ValueError, OSError) as error:
-        problems.append(f"{folder.name}: {error}")
-        return None
+def _counterpart(agent: Agent, known: Iterable[_Known]) -> _Known | None:
+    """Return who in the service a folder's agent is: by the id its settings give, else by its name."""
+    by_id = [one for one in known if not agent.id_is_made and one.id.casefold() == agent.id.casefold()]
+    by_name = [one for one in known if one.name.casefold() == agent.name.casefold()]
+    return next(iter(by_id + by_name), None)
 
 
-def _settings(folder: Path, problems: list[str]) -> Mapping[str, Any]:
-    toml, plain = folder / "agent.toml", folder / "settings.json"
-    try:
-        if toml.is_file():
-            return tomllib.loads(toml.read_text(encoding="utf-8"))
-        settings = json.loads(plain.read_text(encoding="utf-8")) if plain.is_file() else {}
-    except (ValueError, OSError) as error:
-        problems.append(f"{folder.name}: {toml.name if toml.is_file() else plain.name} cannot be read: {error}")
-        return {}
-    if not isinstance(settings, dict):
-        problems.append(f"{folder.name}: settings.json should hold one object")
-        return {}
-    return settings
+def _report(agent: Agent, there: _Known) -> AgentReport:
+    if there.kind != "agent":
+        return AgentReport(agent.name, "left out", left=(f"a person of the service is {there.name} ({there.id})",))
+    asked = {
+        "name": agent.name,
+        "id": there.id if agent.id_is_made else agent.id,
+        "model": agent.model,
+        "tools": " ".join(tool.name for tool in agent.tools),
+        "mail": agent.mail,
+    }
+    left = tuple(
+        f"{field} {was or 'none'!r} where the folder has {wanted or 'none'!r}"
+        for field, wanted in asked.items()
+        if wanted != (was := getattr(there, field))
+    )
+    changes = _changes(agent, there)
+    return AgentReport(agent.name, "changed" if changes or left else "up to date", changes, left)
+
+
+def _changes(agent: Agent, there: _Known) -> tuple[str, ...]:
+    text, documents = split_documents(agent.mission)
+    was, had = split_documents(there.mission)
+    told = "instructions" if agent.mission.startswith(WHOLE) else "mission"
+    differ = {told: text != was, "files": documents != had, "description": agent.description != there.description}
+    return tuple(field for field, differs in differ.items() if differs)

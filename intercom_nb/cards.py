@@ -6,7 +6,7 @@ from html import escape
 from intercom_nb.facts import item_type
 from intercom_nb.messages import Item
 
-__all__ = ["agent_html", "chat_html", "service_html"]
+__all__ = ["agent_html", "chat_html", "report_html", "service_html"]
 
 _SHOWN_ITEMS = 6
 _CELL = "style='text-align:left;vertical-align:top;white-space:pre-wrap;unicode-bidi:isolate;max-width:48em'"
@@ -16,6 +16,11 @@ _NUMBER = "style='text-align:right'"
 def _table(rows: Sequence[tuple[str, str]], caption: str) -> str:
     body = "".join(f"<tr><th {_CELL}>{escape(key)}</th><td {_CELL}>{escape(value)}</td></tr>" for key, value in rows)
     return f"<table><caption {_CELL}><b>{escape(caption)}</b></caption><tbody>{body}</tbody></table>"
+
+
+def report_html(caption: str, rows: Sequence[tuple[str, str]]) -> str:
+    """Return a table of two columns."""
+    return _table(rows, caption)
 
 
 def agent_html(who: Mapping[str, str], conversation: Sequence[Item]) -> str:

@@ -4,12 +4,14 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from intercom_nb.agent import Agent
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.errors import InterComError
+from intercom_nb.folders import load_agents
 from intercom_nb.lifecycle import sentence
 from intercom_nb.messages import Message
 from intercom_nb.models import ModelChoice, default_model
@@ -21,20 +23,9 @@ __all__ = ["cast", "main", "run"]
 _DEMOS = (1, 2)
 _PACE_S = 0.35  # the stand-in answers at once; a person watching needs time to read
 
-_FOUNDER = (
-    "You are a founder of the new AI startup providing a solution for building autonomous AI agents for businesses. "
-    "Figure out how to market it. There are no documents or any other material."
-)
-_MARKETING = "You are a marketing expert. Your mission is to help others in marketing their products."
-_NETWORK = "You are a network engineer. Your mission is to help others with building robust and scalable networks."
-_DOMAIN = (
-    "You are an owner of a design studio. You know everything about design. Your business could benefit a lot from "
-    "the latest AI development: autonomous AI agents."
-)
-
 
 def cast(demo: int) -> list[Agent]:
-    """Return the agents of a demo; the first of them, the founder, is the one to begin.
+    """Return the agents of a demo, from the package's folder ``casts``; the first, the founder, is the one to begin.
 
     Parameters
     ----------
@@ -54,15 +45,8 @@ def cast(demo: int) -> list[Agent]:
     if demo not in _DEMOS:
         msg = f"there is no demo {demo!r}; right would be 1 or 2"
         raise ValueError(msg)
-    agents = [
-        Agent("Founder", description="Founder of the new AI startup.", mission=_FOUNDER),
-        Agent("Marketing Expert", description="Knows everything about marketing.", mission=_MARKETING),
-        Agent("Network Engineer", description="Knows everything about networks.", mission=_NETWORK),
-    ]
-    if demo == _DEMOS[-1]:
-        about = "Owner of a design studio whose business could benefit from autonomous AI agents."
-        agents.append(Agent("Domain Expert", description=about, mission=_DOMAIN))
-    return agents
+    with as_file(files("intercom_nb") / "casts" / f"demo_{demo}") as folder:
+        return load_agents(folder)
 
 
 def run(
@@ -86,14 +70,16 @@ def run(
         Called with each line a person should see, as it comes.
     """
     where: Mapping[str, Any] = {} if logs is None else {"logs": logs}
-    founder, *others = cast(demo)
+    agents = cast(demo)
     with InterComService(f"demo_{demo}", model=model, **where) as intercom:
-        intercom.add(founder, *others)
+        intercom.add(*agents)
         if show is not None:
-            show(f"Demo {demo}: {', '.join(agent.name for agent in [founder, *others])}")
+            show(f"Demo {demo}: {', '.join(agent.name for agent in agents)}")
             show(f"Model:  {intercom.model}\n")
             intercom.subscribe(lambda message: show(line(intercom, message)))
-        founder.begin()
+        for agent in agents:
+            if agent.begins:
+                agent.begin()
         intercom.wait(progress=show is None)
     return intercom
 
