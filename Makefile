@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NOTEBOOKS := $(wildcard notebooks)
 # No test may reach, or pay for, a real model. Set to nothing rather than unset: the environment goes before .env.
-OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL=
+OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY= INTERCOM_RECORD=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check aimock lint format types imports coverage bench lab notebooks lock clean

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from intercom_nb.errors import LifecycleError, LogError
+from intercom_nb.errors import LifecycleError, LogError, RecordingError
 from intercom_nb.lifecycle import Lifecycle, State, sentence
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Models
@@ -118,6 +118,7 @@ class Running:
             self._runtime.stop()
             self.store.close()
             atexit.unregister(self.stop)
+        self._models.check_played(whole=self.reason == "quiet")
 
     def retry(self, agent_id: str | None = None) -> int:
         """Try failed runs again, one agent's or all; returns how many there were."""
@@ -146,6 +147,8 @@ class Running:
         ------
         LifecycleError
             If the service was never started, or the caller is one of its own tools.
+        RecordingError
+            If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
         """
         if self._runtime.here():
             msg = "wait() would wait for itself here; an async tool uses `await intercom.quiet()` or, better, neither"
@@ -157,6 +160,7 @@ class Running:
             line.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
             raise
         line.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
+        self._models.check_played()
         return reason
 
     def _progress(self) -> str:
@@ -165,7 +169,9 @@ class Running:
 
     async def quiet(self) -> str:
         """Wait as `wait` does, in a cell that leaves the notebook's buttons alive."""
-        return await asyncio.wrap_future(self._lifecycle.when_quiet())
+        reason = await asyncio.wrap_future(self._lifecycle.when_quiet())
+        self._models.check_played()
+        return reason
 
     def __enter__(self) -> Self:
         self.start()
@@ -174,7 +180,8 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with contextlib.nullcontext() if error is None else contextlib.suppress(RecordingError):
+            self.stop()
 
     def _halted(self, state: str, reason: str) -> None:
         with contextlib.suppress(LogError):  # it may be the log itself that has failed

@@ -66,7 +66,8 @@ class InterComService(Running):
         Seconds a model call may take, and for which a rate limit may refuse every call before they fail.
     record, play : str or Path, optional
         A recording to write, or to answer from with no network and in the same order. What people and your own code say
-        is not in it: say it at the same points, best before `start`.
+        is not in it: say it at the same points, best before `start`. Default: in the folder that ``INTERCOM_RECORD`` or
+        ``INTERCOM_PLAY`` names, if one is set.
     thread_logs : bool, default True
         Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
     chat_list : {"newest", "every"}, default "newest"
@@ -121,6 +122,7 @@ class InterComService(Running):
             api_key=api_key,
             client=client,
             settings=Settings(max_concurrency, max_retries, timeout, record, play),
+            name=slug(self.name),
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
         meta = {"name": self.name, "chat_list": chat_list}
@@ -165,17 +167,18 @@ class InterComService(Running):
         LogError
             If it is in use, damaged, of a later version, not there, or needs tools that were not given.
         """
-        models = Models(
-            model,
-            base_url=base_url,
-            api_key=api_key,
-            client=client,
-            settings=Settings(max_concurrency, max_retries, timeout, record, play),
-        )
         store = Store.open(Path(path))
         self = cls.__new__(cls)
         try:
             self.name = store.meta["name"]
+            models = Models(
+                model,
+                base_url=base_url,
+                api_key=api_key,
+                client=client,
+                settings=Settings(max_concurrency, max_retries, timeout, record, play),
+                name=slug(self.name),
+            )
             self._set_up(store, models, limits, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
         except Exception:

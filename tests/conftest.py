@@ -30,7 +30,8 @@ def _no_settings(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.__dict__, "_intercom_nb_services", {})  # what an earlier test left is none of this one's
+    for kept in ("_intercom_nb_services", "_intercom_nb_taped"):
+        monkeypatch.setitem(sys.__dict__, kept, {})  # what an earlier test left is none of this one's
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from intercom_nb.errors import MissingKeyError
+from intercom_nb.errors import MissingKeyError, RecordingError
 from intercom_nb.messages import Item
 from intercom_nb.models.client import Client, Settings
 from intercom_nb.models.failures import safe
@@ -19,6 +19,7 @@ from intercom_nb.models.playing import Player
 from intercom_nb.models.prices import usd_of
 from intercom_nb.models.recording import Recorder, Tape
 from intercom_nb.models.reply import read, usage_of
+from intercom_nb.models.taping import by_settings
 from intercom_nb.models.values import (
     NO_KEY,
     OPENAI_URL,
@@ -67,6 +68,7 @@ class Models:
         api_key: str | None = None,
         client: AsyncOpenAI | None = None,
         settings: Settings = Settings(),  # noqa: B008 - frozen
+        name: str = "",
     ) -> None:
         if client is not None and (base_url is not None or api_key is not None):
             msg = "client= says itself where it goes: leave base_url= and api_key= out"
@@ -77,17 +79,19 @@ class Models:
         if client is not None:
             self._base_url = str(client.base_url).rstrip("/")
             self._api_key = client.api_key
-        self._settings = settings
+        self._settings = settings = by_settings(settings, name)
         if settings.record is not None and settings.play is not None:
             msg = "record= makes a recording and play= needs one: give one of them"
             raise ValueError(msg)
-        self.tape = Tape() if settings.play is None else Player(Path(settings.play))
+        self.tape = Tape() if settings.play is None else Player(Path(settings.play), settings.renew)
         self._clients: dict[Address, Client] = {}
         self._offline = OfflineAssistant()
         self.listeners: list[Callable[[Delta], object]] = []
         self.default = self.named(default)
         if settings.record is not None:
             self.tape = Recorder(Path(settings.record), self.default.name, self._hide)
+            if settings.renew:  # every service has one then, also one that calls no model
+                self.tape.begin()
 
     def named(self, model: ModelChoice) -> "Model":
         """Return the model a name (or an assistant) means; None means the default.
@@ -146,6 +150,29 @@ class Models:
         """What a person should know while they wait; empty if nothing."""
         wait_s = max((client.limiter.wait_s() for client in list(self._clients.values())), default=0.0)
         return f"waiting for the rate limit, {wait_s:,.0f} s" if wait_s >= 1 else ""
+
+    def check_played(self, *, whole: bool = False) -> None:
+        """Check that what is played by the settings is what was recorded; a fault is told once.
+
+        Where an argument asked for it, the failed run alone says so. In a notebook that is tested that would go
+        unseen: no cell fails because a run does.
+
+        Parameters
+        ----------
+        whole : bool, default False
+            Also check that all of the recording has been asked for.
+
+        Raises
+        ------
+        RecordingError
+            If it is not.
+        """
+        if not self._settings.renew or self.tape.live:
+            return
+        fault = self.tape.fault or (self.tape.rest() if whole else "")
+        self.tape.fault = ""
+        if fault:
+            raise RecordingError(fault)
 
     async def close(self) -> None:
         """Close every client; called on the loop that used them."""

@@ -36,6 +36,7 @@ class Settings:
     timeout: float = 600.0
     record: str | Path | None = None
     play: str | Path | None = None
+    renew: str = ""  # how to make the recording anew, where the settings and no argument asked for it
 
 
 class Client:

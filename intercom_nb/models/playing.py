@@ -26,6 +26,8 @@ class Player(Tape):
     ----------
     path : Path
         Of the recording.
+    renew : str, optional
+        How to make it anew, in words.
 
     Raises
     ------
@@ -35,9 +37,10 @@ class Player(Tape):
 
     live = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, renew: str = "") -> None:
         self._path = path
-        head, *self._lines = lines_of(path)
+        self._renew = renew or f"record={str(path)!r}"
+        head, *self._lines = lines_of(path, self._renew)
         self.model = head["model"]
         self._of: dict[str, list[int]] = {}
         for idx, line in enumerate(self._lines):
@@ -76,16 +79,15 @@ class Player(Tape):
         agent_id = request.origin.agent_id
         n = self._asked.get(agent_id, 0) + 1
         who = f"{self._path.name}: agent {agent_id!r}, call {n} (step {request.origin.step} of {request.origin.run_id})"
-        renew = f"record={str(self._path)!r} renews it"
         idx = self._upcoming(agent_id)
         if idx is None:
-            raise RecordingError(f"{who}: the recording ends before it; {renew}")
+            raise self._stale(f"{who}: the recording ends before it")
         line = self._lines[idx]
         self._asked[agent_id] = n
         self._take(idx)
         if differs := differences(line["request"], fingerprint(request)):
             self._end(idx)
-            raise RecordingError(f"{who} is not the one recorded: {differs}; {renew}")
+            raise self._stale(f"{who} is not the one recorded: {differs}")
         try:
             await self._until(lambda: self._may_end(idx))
         except asyncio.CancelledError:
@@ -95,6 +97,18 @@ class Player(Tape):
         if "error" in line:
             raise ModelError(line["error"], status=line["status"])
         return line["response"], line["latency_s"]
+
+    def rest(self) -> str:
+        """Return what of the recording was not asked for, in words; empty if it all was."""
+        left = {agent_id: len(of) - self._asked.get(agent_id, 0) for agent_id, of in self._of.items()}
+        told = ", ".join(f"{n} of agent {agent_id!r}" for agent_id, n in left.items() if n > 0)
+        name, renew = self._path.name, self._renew
+        return f"{name}: the recording has more calls than were made: {told}; {renew} renews it" if told else ""
+
+    def _stale(self, what: str) -> RecordingError:
+        error = RecordingError(f"{what}; {self._renew} renews it")
+        self.fault = self.fault or str(error)
+        return error
 
     def _upcoming(self, agent_id: str) -> int | None:
         indices, n = self._of.get(agent_id, []), self._asked.get(agent_id, 0)

@@ -34,6 +34,14 @@ class Tape:
 
     model: str | None = None
     live = True  # whether models are called
+    fault = ""  # how what is played differs from what was recorded
+
+    def rest(self) -> str:
+        """Return what of a recording was not asked for, in words; empty if it all was."""
+        return ""
+
+    def begin(self) -> None:
+        """Replace the old recording now, not with the first line."""
 
     @asynccontextmanager
     async def taking(self, agent_id: str) -> AsyncIterator[bool]:
@@ -75,6 +83,10 @@ class Recorder(Tape):
         self._after: dict[str, int] = {}
         self._pending: dict[str, dict[str, Any]] = {}
 
+    def begin(self) -> None:
+        """Replace the old recording now, not with the first line."""
+        self._put([], "w")
+
     @asynccontextmanager
     async def taking(self, agent_id: str) -> AsyncIterator[bool]:
         """Note after how many steps this mail is taken."""
@@ -112,11 +124,13 @@ class Recorder(Tape):
         self._pending[agent_id] = {**line, "call": self._calls[agent_id]}
 
     def _write(self, line: dict[str, Any]) -> None:
-        first = self._steps == 0
-        lines = [self._head, line] if first else [line]
+        self._put([line], "w" if self._steps == 0 else "a")
+
+    def _put(self, lines: list[dict[str, Any]], mode: str) -> None:
+        lines = [self._head, *lines] if mode == "w" else lines
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("w" if first else "a", encoding="utf-8", newline="\n") as file:
+            with self._path.open(mode, encoding="utf-8", newline="\n") as file:
                 file.writelines(self._hide(_json(part)) + "\n" for part in lines)
         except OSError as error:
             raise RecordingError(f"{self._path.name}: the recording cannot be written ({error.strerror})") from None
@@ -165,8 +179,8 @@ def _shown(item: dict[str, Any]) -> str:
     return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]} … {text[-_SHOWN:]}"
 
 
-def lines_of(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a recording, the head first.
+def lines_of(path: Path, renew: str) -> list[dict[str, Any]]:
+    """Return the lines of a recording, the head first; `renew` says how to make it anew.
 
     Raises
     ------
@@ -178,9 +192,9 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
         head = lines[0]
         later = head["intercom_nb"] != "recording" or head["version"] != 1
     except FileNotFoundError:
-        raise RecordingError(f"{path}: there is no such recording; record={str(path)!r} makes it") from None
+        raise RecordingError(f"{path}: there is no such recording; {renew} makes it") from None
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise RecordingError(f"{path}: is no recording ({error}); record={str(path)!r} makes a new one") from None
+        raise RecordingError(f"{path}: is no recording ({error}); {renew} makes a new one") from None
     if later:
-        raise RecordingError(f"{path}: is of a later version; record={str(path)!r} makes a new one")
+        raise RecordingError(f"{path}: is of a later version; {renew} makes a new one")
     return lines
