@@ -98,10 +98,12 @@ class Recorder(Tape):
     async def committing(self, agent_id: str) -> AsyncIterator[None]:
         """Write the line of this step once it is in the log."""
         async with self._lock:
-            yield
-            if (line := self._pending.pop(agent_id, None)) is not None:
-                self._write(line)
-                self._steps += 1
+            try:
+                yield
+            except asyncio.CancelledError:  # the service stops; the log's writer has the step, and keeps it
+                self._write(agent_id)
+                raise
+            self._write(agent_id)
 
     async def answer(self, request: Request, ask: Callable[[Request], Awaitable[Answer]]) -> Answer:
         """Ask the model, and keep what it answers."""
@@ -123,8 +125,10 @@ class Recorder(Tape):
         self._calls[agent_id] = self._calls.get(agent_id, 0) + 1
         self._pending[agent_id] = {**line, "call": self._calls[agent_id]}
 
-    def _write(self, line: dict[str, Any]) -> None:
-        self._put([line], "w" if self._steps == 0 else "a")
+    def _write(self, agent_id: str) -> None:
+        if (line := self._pending.pop(agent_id, None)) is not None:
+            self._put([line], "w" if self._steps == 0 else "a")
+            self._steps += 1
 
     def _put(self, lines: list[dict[str, Any]], mode: str) -> None:
         lines = [self._head, *lines] if mode == "w" else lines
