@@ -41,7 +41,7 @@ from intercom_nb.analysis import (
     tool_calls_df,
     who_to_whom,
 )
-from intercom_nb.builder import AgentBuilder, BuildReport
+from intercom_nb.builder import AgentBuilder, AgentReport, BuildReport
 from intercom_nb.chat import Chat
 from intercom_nb.errors import (
     AgentFolderError,
@@ -74,6 +74,7 @@ __all__ = [
     "Agent",
     "AgentBuilder",
     "AgentFolderError",
+    "AgentReport",
     "BuildReport",
     "Call",
     "Chat",

@@ -108,6 +108,11 @@ class Running:
         """Stop for good: end every run at once, close the log, end the threads. A second call does nothing.
 
         Nothing accepted is lost: `InterComService.open(path)` goes on with the log.
+
+        Raises
+        ------
+        RecordingError
+            If it played by ``INTERCOM_PLAY`` what is not, or not all of, what was recorded; it has stopped then.
         """
         if self._runtime.here():
             # Called by a tool on the service's own loop, which cannot wait for itself to end.
