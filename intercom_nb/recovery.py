@@ -9,6 +9,7 @@ from typing import Any
 
 from intercom_nb.agent import Agent
 from intercom_nb.chat import Chat
+from intercom_nb.desk import Desk, Run
 from intercom_nb.directory import Directory
 from intercom_nb.errors import LogError
 from intercom_nb.host import Host
@@ -16,7 +17,6 @@ from intercom_nb.instructions import compose
 from intercom_nb.limits import Spent
 from intercom_nb.models import Models
 from intercom_nb.person import Person
-from intercom_nb.runs import Desk, Run
 from intercom_nb.store import Store
 
 __all__ = ["functions_by_name", "load_desks", "load_directory", "load_spent"]

@@ -13,6 +13,7 @@ from intercom_nb.analysis import delivery_counts
 from intercom_nb.cards import service_html
 from intercom_nb.chat import Chat
 from intercom_nb.chat_tools import check_tools
+from intercom_nb.desk import Desk
 from intercom_nb.directory import Directory, Member
 from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
@@ -24,7 +25,7 @@ from intercom_nb.person import Person
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
 from intercom_nb.routing import Router, check_message
 from intercom_nb.running import Running
-from intercom_nb.runs import Desk, Runs
+from intercom_nb.runs import Runs
 from intercom_nb.runtime import InProcess
 from intercom_nb.settings import setting
 from intercom_nb.store import Store
@@ -194,7 +195,8 @@ class InterComService(Running):
             ring=self._runtime.ring,
             every_chat_list=store.meta["chat_list"] == "every",
         )
-        self._router = self._runs.router = Router(self.registry, self, self._deliver)
+        self._router = Router(self.registry, self, self._deliver)
+        self._runs.route_by(self._router)
         self._thread_logs = None
         if thread_logs and store.path is not None:
             self._thread_logs = ThreadLogs(store.path.parent / file_name(self.name), self.registry.name_of)

@@ -1,0 +1,47 @@
+"""What agents have read and said: conversations, kept in memory as the log has them."""
+
+import json
+from collections.abc import Sequence
+
+from intercom_nb.desk import Desk, Run
+from intercom_nb.directory import Directory
+from intercom_nb.facts import ItemsAdded, Taken
+from intercom_nb.messages import Incoming, Item, Message, turn_text
+from intercom_nb.store import Store, Transaction
+
+__all__ = ["Conversations"]
+
+
+class Conversations:
+    """The conversations of one service's agents; used under the store's lock."""
+
+    def __init__(self, store: Store, directory: Directory) -> None:
+        self._store = store
+        self._directory = directory
+
+    def take(self, tx: Transaction, desk: Desk, run: Run, chat_list: str | None = None) -> None:
+        """Turn the pending mail into one item of the conversation."""
+        mail, desk.inbox = desk.inbox, []
+        turn = turn_text((self._read(message) for message in mail), chat_list)
+        self.extend(tx, desk, run, [{"role": "user", "content": turn}])
+        tx.add(Taken(desk.agent.id, run.run_id, tuple(message.seq for message in mail)))
+
+    def _read(self, message: Message) -> Incoming | str:
+        if message.sender_id is None:
+            return message.text
+        chat_id = message.chat_id or message.sender_id
+        name = self._directory.name_of
+        return Incoming(name(chat_id), chat_id, message.type, name(message.sender_id), message.sender_id, message.text)
+
+    def extend(self, tx: Transaction, desk: Desk, run: Run, items: Sequence[Item]) -> None:
+        """Add items to a conversation."""
+        conversation = self.of(desk)
+        tx.add(ItemsAdded(desk.agent.id, len(conversation), run.run_id, run.step, tuple(items)))
+        conversation.extend(items)
+
+    def of(self, desk: Desk) -> list[Item]:
+        """Return an agent's items, read from the log when first asked for."""
+        if desk.conversation is None:
+            rows = self._store.rows("SELECT payload FROM items WHERE agent_id = ? ORDER BY idx", desk.agent.id)
+            desk.conversation = [json.loads(payload) for (payload,) in rows]
+        return desk.conversation

@@ -1,0 +1,181 @@
+"""One step of a run: ask the model, let the agent's own tools work, commit everything in one transaction.
+
+A model call happens outside any transaction. What it answered, the outputs of its tool calls, and everything those
+did to others are committed together. So a stored conversation is always whole, and after a crash only a model call
+can happen again.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from intercom_nb.chat_tools import CHAT_TOOLS, ChatTools
+from intercom_nb.conversations import Conversations
+from intercom_nb.desk import Desk, Run
+from intercom_nb.errors import ToolCallError
+from intercom_nb.facts import RunEnded, StepTaken, ToolCalled, micros, now
+from intercom_nb.lifecycle import Lifecycle
+from intercom_nb.messages import Item, clean
+from intercom_nb.models import Reply, Usage
+from intercom_nb.routing import Router
+from intercom_nb.store import Store, Transaction
+from intercom_nb.tools import Tool, ToolCall, plain_name
+
+__all__ = ["Steps"]
+
+_UNKNOWN_OUTCOME = "Error: the process ended while this tool was at work; find out what came of it before calling again"
+
+
+class Steps:
+    """The steps of one service's runs.
+
+    Parameters
+    ----------
+    store, conversations, lifecycle
+        Of the same service.
+    ended : callable
+        Called with the desk and the reason once the end of a run is durable.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        conversations: Conversations,
+        lifecycle: Lifecycle,
+        *,
+        ended: Callable[[Desk, str], None],
+    ) -> None:
+        self._store = store
+        self._conversations = conversations
+        self._lifecycle = lifecycle
+        self._ended = ended
+        self.router: Router | None = None
+
+    async def think(self, desk: Desk, run: Run) -> Reply:
+        """Ask the model; or take up what it had answered when tools were interrupted."""
+        if run.held is not None:
+            calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.held if "arguments" in i]
+            return Reply(run.held, tuple(calls), "", run.model.name, Usage(), None, 0.0)
+        if desk.agent.mail == "asap" and desk.inbox:
+            with self._store.transaction() as tx:
+                self._conversations.take(tx, desk, run)
+        request = list(self._conversations.of(desk))
+        if run.chat_list is not None:
+            turn = request[run.turn_idx]
+            request[run.turn_idx] = {**turn, "content": f"Chat list:\n{run.chat_list}\n\n{turn['content']}"}
+        desk.doing = "thinking"
+        tools = [tool.schema for tool in (*CHAT_TOOLS.values(), *desk.agent.tools)]
+        return await run.model.respond(run.instructions, request, tools)
+
+    async def act(self, desk: Desk, run: Run, reply: Reply) -> None:
+        """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
+        own = {tool.name.casefold(): tool for tool in desk.agent.tools}
+        named = [(n, call, own.get(plain_name(call.name).casefold())) for n, call in enumerate(reply.calls)]
+        todo = [(n, call, tool) for n, call, tool in named if tool is not None]
+        if not todo:
+            return
+        desk.doing = "acting"
+        with self._store.transaction() as tx:
+            if run.held is None:
+                tx.add(self._step_fact(tx, run, reply, held=True))
+                run.held = reply.items
+            for n, call, tool in todo:
+                if n in run.outputs and run.outputs[n] is None:
+                    run.outputs[n] = _UNKNOWN_OUTCOME, True
+                    at = micros(tx.time)
+                    facts = (run.run_id, run.step, n, call.call_id, tool.name, call.arguments, at)
+                    tx.add(ToolCalled(*facts, at, _UNKNOWN_OUTCOME, 1))
+        for n, call, tool in todo:
+            if n not in run.outputs:
+                run.outputs[n] = None
+                await self._call(run, n, call, tool)
+
+    async def _call(self, run: Run, n: int, call: ToolCall, tool: Tool) -> None:
+        began_at = micros(now())
+        facts = (run.run_id, run.step, n, call.call_id, tool.name, call.arguments, began_at)
+        with self._store.transaction() as tx:
+            tx.add(ToolCalled(*facts))
+        await asyncio.wrap_future(tx.done)  # a tool may do things outside: that it began is known before it does
+        raised = ""
+        try:
+            output, failed = await tool.call(call.arguments), False
+        except ToolCallError as error:
+            output, failed = f"Error: {error}", True
+        except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
+            raised = f"{type(error).__name__}: {error}"
+            output, failed = f"Error: {clean(raised)}", True
+        with self._store.transaction() as tx:
+            tx.add(ToolCalled(*facts, micros(tx.time), output, int(failed)))
+            if raised:
+                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {clean(raised)}")
+        run.outputs[n] = output, failed
+
+    def _step_fact(self, tx: Transaction, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
+        used, spent = reply.usage, self._lifecycle.spent
+        if run.held is None:
+            spent.steps += 1
+            spent.tokens += (used.input_tokens or 0) + (used.output_tokens or 0)
+            spent.usd += reply.usd or 0.0
+        return StepTaken(
+            run_id=run.run_id,
+            step=run.step,
+            seq=tx.seq(),
+            model=reply.model,
+            input_tokens=used.input_tokens,
+            cached_tokens=used.cached_tokens,
+            output_tokens=used.output_tokens,
+            usd=reply.usd,
+            latency_s=reply.latency_s,
+            error=None,
+            created_at=micros(tx.time),
+            held=json.dumps(reply.items, ensure_ascii=False) if held else None,
+        )
+
+    async def commit(self, desk: Desk, run: Run, reply: Reply) -> None:
+        """Carry out the chat tools and commit the whole step in one transaction."""
+        with self._store.transaction() as tx:
+            tx.add(self._step_fact(tx, run, reply))
+            outputs = self._carry_out(tx, desk, run, reply)
+            self._conversations.extend(tx, desk, run, [*reply.items, *outputs])
+            run.step += 1
+            run.held, run.outputs = None, {}
+            over = run.step - run.first_step >= self._lifecycle.limits.steps_per_run
+            reason = "silent" if not reply.calls else "steps" if over else None
+            if reason is not None:
+                tx.add(RunEnded(run.run_id, tx.seq(), micros(tx.time), reason))
+                tx.after(lambda: self._ended(desk, reason))
+        await asyncio.wrap_future(tx.done)
+
+    def _carry_out(self, tx: Transaction, desk: Desk, run: Run, reply: Reply) -> list[Item]:
+        assert self.router is not None  # noqa: S101 - set by the service that makes both
+        chat_tools = ChatTools(self.router, tx, desk.agent.id, run.run_id, run.step)
+        others = tuple(tool.name for tool in desk.agent.tools)
+        outputs: list[Item] = []
+        for n, call in enumerate(reply.calls):
+            known = run.outputs.get(n)
+            if known is None:
+                output, failed = chat_tools.carry_out(call, others)
+                at = micros(tx.time)
+                tx.add(
+                    ToolCalled(
+                        run.run_id, run.step, n, call.call_id, call.name, call.arguments, at, at, output, int(failed)
+                    )
+                )
+            else:
+                output = known[0]
+            outputs.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
+        return outputs
+
+    async def fail(self, desk: Desk, run: Run, error: str) -> None:
+        """End a run as failed, and say why."""
+        error = clean(error)
+        with self._store.transaction() as tx:
+            at = micros(tx.time)
+            if run.held is None:
+                self._lifecycle.spent.steps += 1
+                tx.add(StepTaken(run.run_id, run.step, tx.seq(), run.model.name, *(None,) * 5, error, at))
+                run.step += 1
+            tx.add(RunEnded(run.run_id, tx.seq(), at, "failed", error))
+            tx.note("run_failed", f"{run.run_id} of {desk.agent.id} failed: {error}", agent_id=desk.agent.id)
+            tx.after(lambda: self._ended(desk, "failed"))
+        await asyncio.wrap_future(tx.done)
