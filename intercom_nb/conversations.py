@@ -9,7 +9,7 @@ from intercom_nb.facts import ItemsAdded, Taken
 from intercom_nb.messages import Incoming, Item, Message, turn_text
 from intercom_nb.store import Store, Transaction
 
-__all__ = ["Conversations"]
+__all__ = ["Conversations", "size_of"]
 
 
 class Conversations:
@@ -19,9 +19,8 @@ class Conversations:
         self._store = store
         self._directory = directory
 
-    def take(self, tx: Transaction, desk: Desk, run: Run, chat_list: str | None = None) -> None:
-        """Turn the pending mail into one item of the conversation."""
-        mail, desk.inbox = desk.inbox, []
+    def take(self, tx: Transaction, desk: Desk, run: Run, mail: Sequence[Message], chat_list: str | None) -> None:
+        """Turn mail into one item of the conversation."""
         turn = turn_text((self._read(message) for message in mail), chat_list)
         self.extend(tx, desk, run, [{"role": "user", "content": turn}])
         tx.add(Taken(desk.agent.id, run.run_id, tuple(message.seq for message in mail)))
@@ -38,10 +37,17 @@ class Conversations:
         conversation = self.of(desk)
         tx.add(ItemsAdded(desk.agent.id, len(conversation), run.run_id, run.step, tuple(items)))
         conversation.extend(items)
+        desk.bytes += sum(map(size_of, items))
 
     def of(self, desk: Desk) -> list[Item]:
         """Return an agent's items, read from the log when first asked for."""
         if desk.conversation is None:
             rows = self._store.rows("SELECT payload FROM items WHERE agent_id = ? ORDER BY idx", desk.agent.id)
             desk.conversation = [json.loads(payload) for (payload,) in rows]
+            desk.bytes = sum(map(size_of, desk.conversation))
         return desk.conversation
+
+
+def size_of(item: Item) -> int:
+    """Return the bytes of an item, about as they are sent."""
+    return len(json.dumps(item, ensure_ascii=False).encode())

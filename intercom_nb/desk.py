@@ -4,10 +4,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from intercom_nb.agent import Agent
+from intercom_nb.limits import Spent
 from intercom_nb.messages import Item, Message
 from intercom_nb.models import Model
+from intercom_nb.prices import Prices
 
-__all__ = ["Desk", "Run"]
+__all__ = ["Desk", "Options", "Run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a service sets for all its runs; `InterComService` says what each of them means."""
+
+    every_chat_list: bool = False
+    prices: Prices = field(default_factory=Prices)
+    max_output_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -49,7 +60,25 @@ class Run:
 
 @dataclass(slots=True)
 class Desk:
-    """One agent's working state; changed under the store's lock."""
+    """One agent's working state; changed under the store's lock.
+
+    Attributes
+    ----------
+    inbox : list of Message
+        What its next run will read.
+    conversation : list of dict or None
+        What is sent to its model; None until somebody asks for it.
+    bytes, tool_bytes : int
+        Size of its conversation and of the tools it is sent with.
+    measured : tuple of int
+        Size of the last request that its server counted, and how many tokens those were.
+    spent : Spent
+        What it has spent itself.
+    met : str
+        The limit of its own that keeps it from going on; empty if none does.
+    told : set of str
+        Keys of the remarks it was given: each is made once.
+    """
 
     agent: Agent
     inbox: list[Message] = field(default_factory=list)
@@ -58,3 +87,9 @@ class Desk:
     failed: Run | None = None
     doing: Literal["idle", "thinking", "acting"] = "idle"
     last: str = "silent"
+    bytes: int = 0
+    tool_bytes: int = 0
+    measured: tuple[int, int] = (0, 0)
+    spent: Spent = field(default_factory=Spent)
+    met: str = ""
+    told: set[str] = field(default_factory=set)

@@ -67,7 +67,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion(Fact):
-    """An agent or person was added, or its mission or description changed."""
+    """An agent or person was added, or its mission, description or limits changed."""
 
     table: ClassVar[str] = "agents"
     agent_id: str
@@ -81,6 +81,9 @@ class AgentVersion(Fact):
     tools: str
     mail: str
     created_at: int
+    max_runs: float | None = None
+    max_tokens: float | None = None
+    max_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,10 +188,26 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.label}>"
 
+    def usd(self, usage: Usage) -> float | None:
+        """Return what a call of it costs; None where that is not known."""
+        return _usd(self.name, usage, self._client.address)
+
     async def respond(
-        self, instructions: str, conversation: Sequence[Item], tools: Sequence[Mapping[str, Any]]
+        self,
+        instructions: str,
+        conversation: Sequence[Item],
+        tools: Sequence[Mapping[str, Any]],
+        *,
+        max_output_tokens: int | None = None,
     ) -> Reply:
         """Return what the model answers to a conversation.
+
+        Parameters
+        ----------
+        instructions, conversation, tools
+            As sent.
+        max_output_tokens : int, optional
+            What it may write at most; not sent unless set.
 
         Raises
         ------
@@ -201,6 +217,8 @@ class Model:
         request: dict[str, Any] = {"model": self.name, "instructions": instructions, "stream": False, "store": False}
         if _REASONING.match(self.name):
             request["include"] = ["reasoning.encrypted_content"]
+        if max_output_tokens is not None:
+            request["max_output_tokens"] = max_output_tokens
         if tools:
             request["parallel_tool_calls"] = True
         # input and tools travel in extra_body: as named arguments the client walks every item of the conversation

@@ -4,6 +4,7 @@ Recovery is a query. Nothing is repaired, because every transaction left a whole
 """
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from intercom_nb.directory import Directory
 from intercom_nb.errors import LogError
 from intercom_nb.host import Host
 from intercom_nb.instructions import compose
-from intercom_nb.limits import Spent
+from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Models
 from intercom_nb.person import Person
 from intercom_nb.store import Store
@@ -22,7 +23,8 @@ from intercom_nb.store import Store
 __all__ = ["functions_by_name", "load_desks", "load_directory", "load_spent"]
 
 _MEMBERS = """
-SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail FROM agents AS a
+SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail,
+    a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
 JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id) AS newest
     ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY newest.first
@@ -47,12 +49,13 @@ def load_directory(store: Store, directory: Directory, host: Host, functions: Ma
     if missing:
         names = ", ".join(sorted(missing))
         raise LogError(store.path, f"its agents have tools of yours; give them again: open(path, tools=[{names}])")
-    for agent_id, version, kind, name, description, mission, model, tools, mail in rows:
+    for agent_id, version, kind, name, description, mission, model, tools, mail, *most in rows:
         if kind == "person":
             directory.add_member(Person(name, description, agent_id, host))
             continue
         own = [functions[tool] for tool in tools.split()]
         agent = Agent(name, description=description, mission=mission, id=agent_id, model=model, tools=own, mail=mail)
+        agent.limited(_limits(*most))
         agent.join(host, agent_id, version)
         directory.add_member(agent)
     for chat_id, name, description, admin_id in store.rows(
@@ -63,6 +66,13 @@ def load_directory(store: Store, directory: Directory, host: Host, functions: Ma
         "SELECT chat_id, agent_id FROM memberships WHERE left_seq IS NULL ORDER BY joined_seq, rowid"
     ):
         directory.chat(chat_id).roster[agent_id] = None
+
+
+def _limits(runs: float | None, tokens: float | None, usd: float | None) -> Limits | None:
+    if runs is None or tokens is None or usd is None:
+        return None
+    whole: list[Any] = [number if math.isinf(number) else int(number) for number in (runs, tokens)]
+    return Limits(runs=whole[0], tokens=whole[1], usd=usd)
 
 
 def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, Desk]:
@@ -84,7 +94,26 @@ def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, 
             run = Run(run_id, instructions, models.named(desk.agent.model), turn_idx, chat_list)
             _load_steps(store, run)
             desk.run, desk.failed = (None, run) if reason == "failed" else (run, None)
+    _load_spent(store, desks)
     return desks
+
+
+def _load_spent(store: Store, desks: dict[str, Desk]) -> None:
+    counts = {
+        "messages": "SELECT sender_id, COUNT(*) FROM messages WHERE sender_id IS NOT NULL GROUP BY sender_id",
+        "runs": "SELECT agent_id, COUNT(*) FROM runs GROUP BY agent_id",
+        "steps": "SELECT agent_id, COUNT(*) FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
+        "tokens": "SELECT agent_id, SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) "
+        "FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
+        "usd": "SELECT agent_id, SUM(COALESCE(usd, 0.0)) FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
+    }
+    for what, sql in counts.items():
+        for agent_id, count in store.rows(sql):
+            if agent_id in desks:
+                setattr(desks[agent_id].spent, what, count)
+    remarks = "SELECT receiver_id, key FROM messages WHERE sender_id IS NULL AND run_id IS NOT NULL"
+    for agent_id, key in store.rows(remarks):
+        desks[agent_id].told.add(key)
 
 
 def _load_steps(store: Store, run: Run) -> None:

@@ -80,6 +80,14 @@ class Router:
         tx.after(lambda: self._deliver(message, agents, persons))
         return message
 
+    def remark(self, tx: Transaction, text: str, agent_id: str, run_id: str, *, key: str) -> Message:
+        """Accept a text from the program that a run is given to read at once: it wakes nobody and is never pending."""
+        seq = tx.seq()
+        message = Message(seq, f"m-{seq}", text, None, agent_id, None, tx.time, run_id)
+        tx.add(Posted(message, key), Delivered(seq, (agent_id,), "pending"))
+        tx.after(lambda: self._deliver(message, (), ()))
+        return message
+
     def _other(self, receiver: Member, sender: Member | None) -> Member:
         if receiver is sender:
             others = listed(m.id for m in self._directory.members if m is not sender)

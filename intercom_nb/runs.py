@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from intercom_nb.conversations import Conversations
-from intercom_nb.desk import Desk, Run
+from intercom_nb.desk import Desk, Options, Run
 from intercom_nb.directory import Directory
-from intercom_nb.errors import LogError, ModelError
+from intercom_nb.errors import LogError, ModelError, listed
 from intercom_nb.facts import RunBegan, RunReopened, micros
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.messages import Item, Message, chat_list_text
@@ -30,8 +30,8 @@ class Runs:
         Of the same service.
     ring : callable
         Called with the ids of agents that have something to do; may be called from any thread.
-    every_chat_list : bool
-        Whether every stored turn shows its chat list, rather than an agent's newest one alone.
+    options : Options
+        What holds for all of them.
     """
 
     def __init__(
@@ -42,18 +42,18 @@ class Runs:
         models: Models,
         lifecycle: Lifecycle,
         ring: Callable[[Iterable[str]], None],
-        every_chat_list: bool = False,
+        options: Options,
     ) -> None:
         self._store = store
         self._directory = directory
         self._models = models
         self._lifecycle = lifecycle
         self._ring = ring
-        self._every_chat_list = every_chat_list
+        self._every_chat_list = options.every_chat_list
         self._due: dict[str, None] = {}  # in the order they became due, so that a start has an order too
         self.desks: dict[str, Desk] = {}
         self._conversations = Conversations(store, directory)
-        self._steps = Steps(store, self._conversations, lifecycle, ended=self._ended)
+        self._steps = Steps(store, self._conversations, lifecycle, options=options, ended=self._ended)
 
     def route_by(self, router: Router) -> None:
         """Let what agents say and do to each other go through this router."""
@@ -71,7 +71,9 @@ class Runs:
             for agent_id in agent_ids:
                 self.desks[agent_id].inbox.append(message)
             self._lifecycle.spent.messages += 1
-            self.due(agent_ids)
+            if message.sender_id in self.desks:
+                self.desks[message.sender_id].spent.messages += 1
+            self.due(agent_id for agent_id in agent_ids if not self.desks[agent_id].met)
 
     def due(self, agent_ids: Iterable[str]) -> None:
         """Note that these agents have something to do, and ring them."""
@@ -85,9 +87,18 @@ class Runs:
     def wake(self) -> None:
         """Ring every agent that has something to do: after a start, a pause, or a crash."""
         with self._store.lock:
+            self.lift()
             self._ring(self._due)
             if not self._due:
-                self._lifecycle.quiet(self._outcome())
+                self._quiet()
+
+    def lift(self) -> None:
+        """Let agents that met a limit of their own look again whether they may go on."""
+        with self._store.lock:
+            met = [desk for desk in self.desks.values() if desk.met]
+            for desk in met:
+                desk.met = ""
+            self.due(desk.agent.id for desk in met if desk.inbox or desk.run is not None)
 
     def status_of(self, agent_id: str) -> str:
         """Return what an agent is doing, one word."""
@@ -98,10 +109,18 @@ class Runs:
             return "waiting"
         return "failed" if desk.failed is not None else "idle"
 
-    def _outcome(self) -> str:
+    def _quiet(self) -> None:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
         lasts = {desk.last for desk in self.desks.values()}
-        return next((reason for reason in ("failed", "steps") if reason in lasts), "quiet")
+        met = [desk for desk in self.desks.values() if desk.met]
+        if "failed" not in lasts and met:
+            names = listed(desk.agent.id for desk in met if desk.met == met[0].met)
+            self._lifecycle.quiet(
+                met[0].met,
+                f"quiet, but {names} met the limit of {met[0].met} set by agent.limits; raise it and resume()",
+            )
+        else:
+            self._lifecycle.quiet(next((reason for reason in ("failed", "steps") if reason in lasts), "quiet"))
 
     # -- one agent --------------------------------------------------------------------------------------------------
 
@@ -116,32 +135,54 @@ class Runs:
             self._lifecycle.halt("stopped", "log")
         finally:
             desk.doing = "idle"
+            self._rest(desk)
+
+    def _rest(self, desk: Desk) -> None:
+        """Leave an agent alone that met a limit of its own; its mail and its run stay as they are."""
+        with self._store.lock:
+            if desk.met and self._due.pop(desk.agent.id, self) is None and not self._due:
+                self._quiet()
 
     async def _run(self, desk: Desk, run: Run) -> None:
         while desk.run is run and self._lifecycle.may_step():
             try:
-                async with asyncio.timeout(self._lifecycle.seconds_left()):
-                    reply = await self._steps.think(desk, run)
-                    await self._steps.act(desk, run, reply)
-            except TimeoutError:
-                self._lifecycle.halt("paused", "seconds")
-                return
-            except ModelError as error:
-                await self._steps.fail(desk, run, str(error))
-                return
-            except LogError:
-                raise
-            except Exception as error:  # the end of the line: a failed run, never a silent one
-                _LOGGER.exception("%s failed in %s", desk.agent.id, run.run_id)
-                await self._steps.fail(desk, run, f"{type(error).__name__}: {error}")
-                return
-            await self._steps.commit(desk, run, reply)
+                if not await self._step(desk, run):
+                    return
+            finally:
+                self._steps.budget.release(desk)
+
+    async def _step(self, desk: Desk, run: Run) -> bool:
+        """Take one step, and return whether there was one; a step that fails ends the run."""
+        try:
+            async with asyncio.timeout(self._lifecycle.seconds_left()):
+                reply = await self._steps.think(desk, run)
+                if reply is None:
+                    return False
+                await self._steps.act(desk, run, reply)
+        except TimeoutError:
+            self._lifecycle.halt("paused", "seconds")
+            return False
+        except ModelError as error:
+            await self._steps.fail(desk, run, str(error))
+            return False
+        except LogError:
+            raise
+        except Exception as error:  # the end of the line: a failed run, never a silent one
+            _LOGGER.exception("%s failed in %s", desk.agent.id, run.run_id)
+            await self._steps.fail(desk, run, f"{type(error).__name__}: {error}")
+            return False
+        await self._steps.commit(desk, run, reply)
+        return True
 
     def _begin(self, desk: Desk) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
         with self._store.lock:
             new = desk.run is None
-            if (new and not desk.inbox) or not self._lifecycle.may_step(new_run=new):
+            if desk.met or (new and not desk.inbox) or not self._lifecycle.may_step(new_run=new):
+                return None
+            own = desk.agent.limits
+            if new and own is not None and desk.spent.runs >= own.runs:
+                desk.met = "runs"
                 return None
             if desk.run is None:
                 with self._store.transaction() as tx:
@@ -162,8 +203,9 @@ class Runs:
             chat_list=None if every else chat_list,
         )
         tx.add(RunBegan(run.run_id, agent.id, agent.version, seq, micros(tx.time), run.turn_idx, run.chat_list))
-        self._conversations.take(tx, desk, run, chat_list if every else None)
+        self._steps.take(tx, desk, run, chat_list if every else None)
         self._lifecycle.spent.runs += 1
+        desk.spent.runs += 1
         desk.failed = None
         return run
 
@@ -177,7 +219,7 @@ class Runs:
                 self._due.pop(desk.agent.id, None)
                 desk.doing = "idle"
             if not self._due:
-                self._lifecycle.quiet(self._outcome())
+                self._quiet()
 
     def retry(self, agent_id: str | None = None) -> int:
         """Open failed runs again, one agent's or all, and return how many."""

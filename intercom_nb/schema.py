@@ -16,7 +16,7 @@ CREATE TABLE agents (
     agent_id TEXT NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('agent', 'person')), name TEXT NOT NULL, description TEXT NOT NULL,
     mission TEXT NOT NULL, model TEXT, tools TEXT NOT NULL, mail TEXT NOT NULL, created_at INTEGER NOT NULL,
-    PRIMARY KEY (agent_id, version)) STRICT;
+    max_runs REAL, max_tokens REAL, max_usd REAL, PRIMARY KEY (agent_id, version)) STRICT;
 CREATE TABLE chats (
     chat_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
     admin_id TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;

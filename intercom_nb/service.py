@@ -3,9 +3,10 @@
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import EllipsisType
+from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
 from intercom_nb.agent import Agent, slug
@@ -13,15 +14,16 @@ from intercom_nb.analysis import delivery_counts
 from intercom_nb.cards import service_html
 from intercom_nb.chat import Chat
 from intercom_nb.chat_tools import check_tools
-from intercom_nb.desk import Desk
+from intercom_nb.desk import Desk, Options
 from intercom_nb.directory import Directory, Member
 from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
-from intercom_nb.limits import Limits
+from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice, Models
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.person import Person
+from intercom_nb.prices import Price, Prices
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
 from intercom_nb.routing import Router, check_message
 from intercom_nb.running import Running
@@ -66,6 +68,12 @@ class InterComService(Running):
         Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
     chat_list : {"newest", "every"}, default "newest"
         Whether only an agent's newest turn shows its chat list, or every stored one.
+    prices : mapping of str to Price, optional
+        What models cost, by name, where the built-in price list does not know or is wrong. A call of unknown price
+        is logged without one.
+    max_output_tokens : int, optional
+        What a model may write at most in one call. Limits are checked before each call with what it may at most
+        use; unless this is set, with the most that its model has written so far.
 
     Raises
     ------
@@ -100,6 +108,8 @@ class InterComService(Running):
         timeout: float = 600.0,
         thread_logs: bool = True,
         chat_list: Literal["newest", "every"] = "newest",
+        prices: Mapping[str, Price] = MappingProxyType({}),
+        max_output_tokens: int | None = None,
     ) -> None:
         self.name = checked_name(name, kind="service")
         if chat_list not in ("newest", "every"):
@@ -114,9 +124,10 @@ class InterComService(Running):
             timeout=timeout,
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
+        options = Options(chat_list == "every", Prices(prices), max_output_tokens)
         meta = {"name": self.name, "chat_list": chat_list}
         store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
-        self._set_up(store, models, limits, thread_logs=thread_logs)
+        self._set_up(store, models, limits, options, thread_logs=thread_logs)
         atexit.register(self.stop)
         replace_running(self.name, self)  # last: a service that could not be made replaces nobody
 
@@ -134,6 +145,8 @@ class InterComService(Running):
         max_retries: int = 2,
         timeout: float = 600.0,
         thread_logs: bool = True,
+        prices: Mapping[str, Price] = MappingProxyType({}),
+        max_output_tokens: int | None = None,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
 
@@ -145,7 +158,7 @@ class InterComService(Running):
             A log, as `log` names it.
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
-        model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs
+        model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs, prices, max_output_tokens
             As for a new service; none of them is in the log.
 
         Raises
@@ -165,7 +178,8 @@ class InterComService(Running):
         self = cls.__new__(cls)
         try:
             self.name = store.meta["name"]
-            self._set_up(store, models, limits, thread_logs=thread_logs)
+            options = Options(store.meta["chat_list"] == "every", Prices(prices), max_output_tokens)
+            self._set_up(store, models, limits, options, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
         except Exception:
             store.close()
@@ -175,7 +189,7 @@ class InterComService(Running):
             note(f"{self.name}: {store.recovered}")
         return self
 
-    def _set_up(self, store: Store, models: Models, limits: Limits, *, thread_logs: bool) -> None:
+    def _set_up(self, store: Store, models: Models, limits: Limits, options: Options, *, thread_logs: bool) -> None:
         self.store = store
         self.registry = Directory()
         self._models = models
@@ -193,7 +207,7 @@ class InterComService(Running):
             models=models,
             lifecycle=self._lifecycle,
             ring=self._runtime.ring,
-            every_chat_list=store.meta["chat_list"] == "every",
+            options=options,
         )
         self._router = Router(self.registry, self, self._deliver)
         self._runs.route_by(self._router)
@@ -312,6 +326,18 @@ class InterComService(Running):
             agent.edited(mission, description)
             tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
         tx.wait()
+
+    def limit(self, agent_id: str, limits: Limits | None) -> None:
+        """Change what an agent may spend itself; setting `Agent.limits` does the same."""
+        agent = self.registry.get_agent(agent_id)
+        with self._transaction() as tx:
+            agent.limited(limits)
+            tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
+        tx.wait()
+
+    def spent_of(self, agent_id: str) -> Spent:
+        """Return what an agent has spent; a copy."""
+        return replace(self._runs.desks[agent_id].spent)
 
     def get_chat_list_for(self, agent_id: str) -> list[dict[str, str]]:
         """Return whom an agent can reach: dicts of ``id name description type``, agents first, then its groups.

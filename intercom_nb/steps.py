@@ -8,10 +8,13 @@ can happen again.
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from intercom_nb.budget import Budget
 from intercom_nb.chat_tools import CHAT_TOOLS, ChatTools
-from intercom_nb.conversations import Conversations
-from intercom_nb.desk import Desk, Run
+from intercom_nb.conversations import Conversations, size_of
+from intercom_nb.desk import Desk, Options, Run
 from intercom_nb.errors import ToolCallError
 from intercom_nb.facts import RunEnded, StepTaken, ToolCalled, micros, now
 from intercom_nb.lifecycle import Lifecycle
@@ -31,7 +34,7 @@ class Steps:
 
     Parameters
     ----------
-    store, conversations, lifecycle
+    store, conversations, lifecycle, options
         Of the same service.
     ended : callable
         Called with the desk and the reason once the end of a run is durable.
@@ -43,29 +46,55 @@ class Steps:
         conversations: Conversations,
         lifecycle: Lifecycle,
         *,
+        options: Options,
         ended: Callable[[Desk, str], None],
     ) -> None:
         self._store = store
         self._conversations = conversations
         self._lifecycle = lifecycle
+        self._options = options
         self._ended = ended
+        self.budget = Budget(lifecycle, options.prices, options.max_output_tokens)
         self.router: Router | None = None
 
-    async def think(self, desk: Desk, run: Run) -> Reply:
-        """Ask the model; or take up what it had answered when tools were interrupted."""
+    def take(self, tx: Transaction, desk: Desk, run: Run, chat_list: str | None = None) -> None:
+        """Let a run read the pending mail, and what its agent is to be told besides."""
+        mail, desk.inbox = desk.inbox, []
+        for key, text in self.budget.wrap_up(desk):
+            mail.append(self._routed().remark(tx, text, desk.agent.id, run.run_id, key=key))
+            desk.told.add(key)
+        self._conversations.take(tx, desk, run, mail, chat_list)
+
+    def _routed(self) -> Router:
+        assert self.router is not None  # noqa: S101 - set by the service that makes both
+        return self.router
+
+    async def think(self, desk: Desk, run: Run) -> Reply | None:
+        """Ask the model; or take up what it had answered when tools were interrupted; None if a limit forbids it."""
         if run.held is not None:
             calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.held if "arguments" in i]
             return Reply(run.held, tuple(calls), "", run.model.name, Usage(), None, 0.0)
         if desk.agent.mail == "asap" and desk.inbox:
             with self._store.transaction() as tx:
-                self._conversations.take(tx, desk, run)
-        request = list(self._conversations.of(desk))
+                self.take(tx, desk, run)
+        if not desk.tool_bytes:
+            desk.tool_bytes = sum(size_of(tool) for tool in self._tools(desk))
+        conversation = self._conversations.of(desk)
+        if not await self.budget.reserve(desk, run):
+            return None
+        request = list(conversation)
         if run.chat_list is not None:
             turn = request[run.turn_idx]
             request[run.turn_idx] = {**turn, "content": f"Chat list:\n{run.chat_list}\n\n{turn['content']}"}
         desk.doing = "thinking"
-        tools = [tool.schema for tool in (*CHAT_TOOLS.values(), *desk.agent.tools)]
-        return await run.model.respond(run.instructions, request, tools)
+        reply = await run.model.respond(
+            run.instructions, request, self._tools(desk), max_output_tokens=self._options.max_output_tokens
+        )
+        self.budget.measure(desk, run, reply.usage)
+        return replace(reply, usd=self._options.prices.of(run.model, reply))
+
+    def _tools(self, desk: Desk) -> list[dict[str, Any]]:
+        return [tool.schema for tool in (*CHAT_TOOLS.values(), *desk.agent.tools)]
 
     async def act(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
@@ -77,7 +106,7 @@ class Steps:
         desk.doing = "acting"
         with self._store.transaction() as tx:
             if run.held is None:
-                tx.add(self._step_fact(tx, run, reply, held=True))
+                tx.add(self._step_fact(tx, desk, run, reply, held=True))
                 run.held = reply.items
             for n, call, tool in todo:
                 if n in run.outputs and run.outputs[n] is None:
@@ -110,12 +139,14 @@ class Steps:
                 tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {clean(raised)}")
         run.outputs[n] = output, failed
 
-    def _step_fact(self, tx: Transaction, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
-        used, spent = reply.usage, self._lifecycle.spent
+    def _step_fact(self, tx: Transaction, desk: Desk, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
+        used = reply.usage
         if run.held is None:
-            spent.steps += 1
-            spent.tokens += (used.input_tokens or 0) + (used.output_tokens or 0)
-            spent.usd += reply.usd or 0.0
+            for spent in (self._lifecycle.spent, desk.spent):
+                spent.steps += 1
+                spent.tokens += (used.input_tokens or 0) + (used.output_tokens or 0)
+                spent.usd += reply.usd or 0.0
+            self.budget.release(desk)
         return StepTaken(
             run_id=run.run_id,
             step=run.step,
@@ -134,7 +165,7 @@ class Steps:
     async def commit(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Carry out the chat tools and commit the whole step in one transaction."""
         with self._store.transaction() as tx:
-            tx.add(self._step_fact(tx, run, reply))
+            tx.add(self._step_fact(tx, desk, run, reply))
             outputs = self._carry_out(tx, desk, run, reply)
             self._conversations.extend(tx, desk, run, [*reply.items, *outputs])
             run.step += 1
@@ -147,8 +178,7 @@ class Steps:
         await asyncio.wrap_future(tx.done)
 
     def _carry_out(self, tx: Transaction, desk: Desk, run: Run, reply: Reply) -> list[Item]:
-        assert self.router is not None  # noqa: S101 - set by the service that makes both
-        chat_tools = ChatTools(self.router, tx, desk.agent.id, run.run_id, run.step)
+        chat_tools = ChatTools(self._routed(), tx, desk.agent.id, run.run_id, run.step)
         others = tuple(tool.name for tool in desk.agent.tools)
         outputs: list[Item] = []
         for n, call in enumerate(reply.calls):
@@ -173,6 +203,7 @@ class Steps:
             at = micros(tx.time)
             if run.held is None:
                 self._lifecycle.spent.steps += 1
+                desk.spent.steps += 1
                 tx.add(StepTaken(run.run_id, run.step, tx.seq(), run.model.name, *(None,) * 5, error, at))
                 run.step += 1
             tx.add(RunEnded(run.run_id, tx.seq(), at, "failed", error))
