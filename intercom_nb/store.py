@@ -175,6 +175,9 @@ class Store:
             lost = lost_bytes(path)
             _check_head(path)
             store = cls(path, lock=lock)
+            if path.with_name(path.name + "-journal").exists():
+                # Killed while the log changed its mode: only a connection that may write can undo that half.
+                store._writes.execute("SELECT 1 FROM sqlite_master").fetchall()
             store._check(lost)
             store._begin()
         except sqlite3.Error as error:

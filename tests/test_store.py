@@ -715,3 +715,24 @@ def test_a_copy_of_a_closed_log_is_a_log(log, tmp_path):
     assert before["ann"].conversation == after["ann"].conversation
     before.stop()
     after.stop()
+
+
+def test_a_log_killed_while_it_changed_its_mode_opens_as_it_was(log, tmp_path):
+    """What a rollback journal holds is undone before anything is read."""
+    connection = sqlite3.connect(log, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    before = connection.execute("SELECT * FROM messages").fetchall()
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN")
+    connection.execute("UPDATE messages SET text = text || hex(randomblob(20000))")
+    killed = tmp_path / "killed.db"
+    for tail in ("", "-journal"):
+        shutil.copy(f"{log}{tail}", f"{killed}{tail}")
+    connection.execute("ROLLBACK")
+    connection.close()
+
+    store = Store.open(killed)
+    after = store.rows("SELECT * FROM messages")
+    store.close()
+
+    assert before == after
