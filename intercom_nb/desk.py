@@ -19,6 +19,7 @@ class Options:
     every_chat_list: bool = False
     prices: Prices = field(default_factory=Prices)
     max_output_tokens: int | None = None
+    courtesy: bool = True
 
 
 @dataclass(slots=True)
@@ -66,6 +67,8 @@ class Desk:
     ----------
     inbox : list of Message
         What its next run will read.
+    kept : list of Message
+        What waits for a person, until the guard against courtesy lets it go.
     conversation : list of dict or None
         What is sent to its model; None until somebody asks for it.
     bytes, tool_bytes : int
@@ -82,6 +85,7 @@ class Desk:
 
     agent: Agent
     inbox: list[Message] = field(default_factory=list)
+    kept: list[Message] = field(default_factory=list)
     conversation: list[Item] | None = None
     run: Run | None = None
     failed: Run | None = None

@@ -18,11 +18,13 @@ __all__ = [
     "ChatCreated",
     "Delivered",
     "Fact",
+    "Held",
     "ItemsAdded",
     "MemberJoined",
     "MemberLeft",
     "Noted",
     "Posted",
+    "Released",
     "RunBegan",
     "RunEnded",
     "RunReopened",
@@ -162,6 +164,27 @@ class Delivered(Fact):
     def statement(self) -> Statement:
         sql = "INSERT INTO deliveries (agent_id, seq, state) VALUES (?, ?, ?)"
         return sql, ((agent_id, self.seq, self.state) for agent_id in self.agent_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Fact):
+    """From this message on, what agents say in a channel waits for a person."""
+
+    table: ClassVar[str] = "holds"
+    channel: str
+    held_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released(Fact):
+    """What waited in a channel is delivered."""
+
+    channel: str
+    released_seq: int
+
+    def statement(self) -> Statement:
+        sql = "UPDATE holds SET released_seq = ? WHERE channel = ? AND released_seq IS NULL"
+        return sql, ((self.released_seq, self.channel),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from typing import Any
 
 from intercom_nb.agent import Agent
 from intercom_nb.chat import Chat
+from intercom_nb.courtesy import Courtesy, channel_of
 from intercom_nb.desk import Desk, Run
 from intercom_nb.directory import Directory
 from intercom_nb.errors import LogError
+from intercom_nb.facts import Released
 from intercom_nb.host import Host
 from intercom_nb.instructions import compose
 from intercom_nb.limits import Limits, Spent
@@ -20,8 +22,9 @@ from intercom_nb.models import Models
 from intercom_nb.person import Person
 from intercom_nb.store import Store
 
-__all__ = ["functions_by_name", "load_desks", "load_directory", "load_spent"]
+__all__ = ["functions_by_name", "load_desks", "load_directory", "load_guard", "load_spent"]
 
+_HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was said before is long past
 _MEMBERS = """
 SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail,
     a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
@@ -127,6 +130,29 @@ def _load_steps(store: Store, run: Run) -> None:
             "SELECT n, output, failed FROM tool_calls WHERE run_id = ? AND step = ?", run.run_id, run.step
         )
         run.outputs = {n: None if output is None else (output, bool(failed)) for n, output, failed in calls}
+
+
+def load_guard(store: Store, desks: dict[str, Desk], guard: Courtesy | None) -> None:
+    """Let the guard hear what was said last, and keep back the mail that waits for a person; without one, none does."""
+    held: dict[str, int] = dict(store.rows("SELECT channel, held_seq FROM holds WHERE released_seq IS NULL"))
+    if guard is None:
+        with store.transaction() as tx:
+            tx.add(*(Released(channel, tx.seq()) for channel in held))
+        return
+    released = store.rows("SELECT released_seq, channel FROM holds WHERE released_seq > 0 ORDER BY released_seq")
+    recent = "seq > (SELECT COALESCE(MAX(seq), 0) FROM messages) - ?"
+    for message in store.messages(recent, _HEARD_AGAIN):
+        while released and released[0][0] < message.seq:
+            guard.release(released.pop(0)[1])
+        sender, receiver = (desks.get(str(given)) for given in (message.sender_id, message.receiver_id))
+        if sender is not None and (receiver is not None or message.chat_id is not None):
+            guard.hear(message)
+    for _, name in released:
+        guard.release(name)
+    guard.held = held
+    for desk in desks.values():
+        desk.kept = [m for m in desk.inbox if m.seq >= held.get(channel_of(m), m.seq + 1)]
+        desk.inbox = [m for m in desk.inbox if m not in desk.kept]
 
 
 def load_spent(store: Store) -> Spent:

@@ -139,8 +139,9 @@ class Running:
         Returns
         -------
         str
-            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``paused``, ``stopped``, or the name of the
-            limit that was met: of the service, or of an agent (`status` says which).
+            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``courtesy`` if some said nothing new to each
+            other any more and their mail waits for you (`InterComService.release`); ``paused``, ``stopped``, or the
+            name of the limit that was met. `status` says more.
 
         Raises
         ------

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 
 from intercom_nb.conversations import Conversations
+from intercom_nb.courtesy import channel_of
 from intercom_nb.desk import Desk, Options, Run
 from intercom_nb.directory import Directory
 from intercom_nb.errors import LogError, ModelError, listed
@@ -65,15 +66,26 @@ class Runs:
 
     # -- mail -------------------------------------------------------------------------------------------------------
 
-    def deliver(self, message: Message, agent_ids: Sequence[str]) -> None:
-        """Put an accepted message into its receivers' inboxes and ring them."""
+    def deliver(self, message: Message, agent_ids: Sequence[str], *, held: bool = False) -> None:
+        """Put an accepted message into its receivers' inboxes and ring them; one that is held waits beside them."""
         with self._store.lock:
             for agent_id in agent_ids:
-                self.desks[agent_id].inbox.append(message)
+                desk = self.desks[agent_id]
+                (desk.kept if held else desk.inbox).append(message)
             self._lifecycle.spent.messages += 1
             if message.sender_id in self.desks:
                 self.desks[message.sender_id].spent.messages += 1
-            self.due(agent_id for agent_id in agent_ids if not self.desks[agent_id].met)
+            self.due(agent_id for agent_id in agent_ids if not held and not self.desks[agent_id].met)
+
+    def let_go(self, channels: Sequence[str]) -> None:
+        """Put what waited in these channels into the inboxes it was for, in the order of the log."""
+        with self._store.lock:
+            desks = [desk for desk in self.desks.values() if any(channel_of(m) in channels for m in desk.kept)]
+            for desk in desks:
+                free = [message for message in desk.kept if channel_of(message) in channels]
+                desk.kept = [message for message in desk.kept if channel_of(message) not in channels]
+                desk.inbox = sorted(desk.inbox + free, key=lambda message: message.seq)
+            self.due(desk.agent.id for desk in desks if not desk.met)
 
     def due(self, agent_ids: Iterable[str]) -> None:
         """Note that these agents have something to do, and ring them."""
@@ -105,7 +117,7 @@ class Runs:
         desk = self.desks[agent_id]
         if desk.doing != "idle":
             return desk.doing
-        if desk.inbox or desk.run is not None:
+        if desk.inbox or desk.kept or desk.run is not None:
             return "waiting"
         return "failed" if desk.failed is not None else "idle"
 
@@ -119,6 +131,10 @@ class Runs:
                 met[0].met,
                 f"quiet, but {names} met the limit of {met[0].met} set by agent.limits; raise it and resume()",
             )
+        elif "failed" not in lasts and (kept := [message for desk in self.desks.values() for message in desk.kept]):
+            names = listed(dict.fromkeys(map(channel_of, kept)))
+            told = f"quiet, but {names} said too little new, and their mail waits; intercom.release() delivers it"
+            self._lifecycle.quiet("courtesy", told)
         else:
             self._lifecycle.quiet(next((reason for reason in ("failed", "steps") if reason in lasts), "quiet"))
 

@@ -34,6 +34,9 @@ CREATE TABLE deliveries (
     state TEXT NOT NULL CHECK (state IN ('pending', 'consumed')), run_id TEXT,
     PRIMARY KEY (agent_id, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox ON deliveries (agent_id, seq) WHERE state = 'pending';
+CREATE TABLE holds (
+    channel TEXT NOT NULL, held_seq INTEGER NOT NULL, released_seq INTEGER, PRIMARY KEY (channel, held_seq)) STRICT;
+CREATE UNIQUE INDEX one_hold ON holds (channel) WHERE released_seq IS NULL;
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, agent_id TEXT NOT NULL, agent_version INTEGER NOT NULL, began_seq INTEGER NOT NULL,
     began_at INTEGER NOT NULL, turn_idx INTEGER NOT NULL, chat_list TEXT, attempts INTEGER NOT NULL DEFAULT 1,
@@ -63,6 +66,7 @@ SELECT MAX(seq) FROM (
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM messages
     UNION ALL SELECT COALESCE(MAX(MAX(began_seq, COALESCE(ended_seq, 0))), 0) FROM runs
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM steps
+    UNION ALL SELECT COALESCE(MAX(COALESCE(released_seq, 0)), 0) FROM holds
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM events)
 """
 

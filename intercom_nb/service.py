@@ -14,6 +14,7 @@ from intercom_nb.analysis import delivery_counts
 from intercom_nb.cards import service_html
 from intercom_nb.chat import Chat
 from intercom_nb.chat_tools import check_tools
+from intercom_nb.courtesy import Courtesy
 from intercom_nb.desk import Desk, Options
 from intercom_nb.directory import Directory, Member
 from intercom_nb.facts import micros
@@ -24,7 +25,7 @@ from intercom_nb.models import ModelChoice, Models
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.person import Person
 from intercom_nb.prices import Price, Prices
-from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
+from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_guard, load_spent
 from intercom_nb.routing import Router, check_message
 from intercom_nb.running import Running
 from intercom_nb.runs import Runs
@@ -74,6 +75,10 @@ class InterComService(Running):
     max_output_tokens : int, optional
         What a model may write at most in one call. Limits are checked before each call with what it may at most
         use; unless this is set, with the most that its model has written so far.
+    courtesy : bool, default True
+        Whether to look out for agents who only thank each other, agree or repeat themselves: after a few such
+        messages in a row they are told, after a few more what they write to each other waits until a person
+        writes to one of them or calls `release`.
 
     Raises
     ------
@@ -110,6 +115,7 @@ class InterComService(Running):
         chat_list: Literal["newest", "every"] = "newest",
         prices: Mapping[str, Price] = MappingProxyType({}),
         max_output_tokens: int | None = None,
+        courtesy: bool = True,
     ) -> None:
         self.name = checked_name(name, kind="service")
         if chat_list not in ("newest", "every"):
@@ -124,7 +130,7 @@ class InterComService(Running):
             timeout=timeout,
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
-        options = Options(chat_list == "every", Prices(prices), max_output_tokens)
+        options = Options(chat_list == "every", Prices(prices), max_output_tokens, courtesy)
         meta = {"name": self.name, "chat_list": chat_list}
         store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
         self._set_up(store, models, limits, options, thread_logs=thread_logs)
@@ -147,6 +153,7 @@ class InterComService(Running):
         thread_logs: bool = True,
         prices: Mapping[str, Price] = MappingProxyType({}),
         max_output_tokens: int | None = None,
+        courtesy: bool = True,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
 
@@ -158,7 +165,8 @@ class InterComService(Running):
             A log, as `log` names it.
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
-        model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs, prices, max_output_tokens
+        model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs, prices, max_output_tokens,
+        courtesy
             As for a new service; none of them is in the log.
 
         Raises
@@ -178,7 +186,7 @@ class InterComService(Running):
         self = cls.__new__(cls)
         try:
             self.name = store.meta["name"]
-            options = Options(store.meta["chat_list"] == "every", Prices(prices), max_output_tokens)
+            options = Options(store.meta["chat_list"] == "every", Prices(prices), max_output_tokens, courtesy)
             self._set_up(store, models, limits, options, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
         except Exception:
@@ -209,7 +217,8 @@ class InterComService(Running):
             ring=self._runtime.ring,
             options=options,
         )
-        self._router = Router(self.registry, self, self._deliver)
+        guard = Courtesy() if options.courtesy else None
+        self._router = Router(self.registry, self, self._deliver, let_go=self._runs.let_go, guard=guard)
         self._runs.route_by(self._router)
         self._thread_logs = None
         if thread_logs and store.path is not None:
@@ -220,6 +229,7 @@ class InterComService(Running):
         load_directory(self.store, self.registry, self, functions)
         self._runs.desks = load_desks(self.store, self.registry, self._models)
         self._lifecycle.spent = load_spent(self.store)
+        load_guard(self.store, self._runs.desks, self._router.guard)
         for member in self.registry.members:
             if isinstance(member, Person):
                 received = "seq IN (SELECT seq FROM deliveries WHERE agent_id = ?)"
@@ -440,10 +450,24 @@ class InterComService(Running):
             self._router.remove_member(tx, admin_id, agent_id, chat_id)
         tx.wait()
 
-    def _deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str]) -> None:
+    def release(self, *ids: str) -> int:
+        """Deliver the mail of agents whom the guard against courtesy stopped; returns in how many channels some waited.
+
+        Parameters
+        ----------
+        *ids : str
+            Of two agents: what they wrote to each other; of one: everything to and from it; of a group: what was
+            written there. None: everything.
+        """
+        with self._transaction() as tx:
+            channels = self._router.release(tx, [self.registry.party(given).id for given in ids])
+        tx.wait()
+        return len(channels)
+
+    def _deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str], *, held: bool) -> None:
         for person_id in person_ids:
             self._inboxes[person_id].append(message)
-        self._runs.deliver(message, agent_ids)
+        self._runs.deliver(message, agent_ids, held=held)
         if self._subscribers:
             self._runtime.call_soon(self._tell, message)
 

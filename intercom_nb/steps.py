@@ -60,7 +60,11 @@ class Steps:
     def take(self, tx: Transaction, desk: Desk, run: Run, chat_list: str | None = None) -> None:
         """Let a run read the pending mail, and what its agent is to be told besides."""
         mail, desk.inbox = desk.inbox, []
-        for key, text in self.budget.wrap_up(desk):
+        guard = self._routed().guard
+        due = self.budget.wrap_up(desk) + ([] if guard is None else guard.remarks(desk.agent.id))
+        for key, text in due:
+            if key in desk.told:
+                continue
             mail.append(self._routed().remark(tx, text, desk.agent.id, run.run_id, key=key))
             desk.told.add(key)
         self._conversations.take(tx, desk, run, mail, chat_list)
