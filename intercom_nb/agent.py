@@ -15,7 +15,7 @@ from intercom_nb.messages import BEGIN, Item, Message, checked_name, checked_tex
 from intercom_nb.models import ModelChoice
 from intercom_nb.tools import Tool
 
-__all__ = ["Agent", "Mail", "checked_id", "slug"]
+__all__ = ["Agent", "Mail", "checked_context", "checked_id", "slug"]
 
 Mail = Literal["when_idle", "asap"]
 
@@ -48,6 +48,10 @@ class Agent:
     limits : Limits, optional
         What it may spend itself: of these, ``tokens``, ``usd`` and ``runs`` count. When it has met one, its mail
         waits and the others go on.
+    notes : bool, default False
+        Whether it has the tools ``remember`` and ``recall``, to keep notes for itself in the log.
+    context : int, optional
+        Tokens that a request may have before its conversation is compacted. Default: the service's.
 
     Raises
     ------
@@ -73,6 +77,8 @@ class Agent:
         tools: Iterable[Callable[..., Any]] = (),
         mail: Mail = "when_idle",
         limits: Limits | None = None,
+        notes: bool = False,
+        context: int | None = None,
     ) -> None:
         self.name = checked_name(name)
         self.id = slug(self.name) if id is None else checked_id(id)
@@ -83,6 +89,8 @@ class Agent:
             msg = f"mail={mail!r}: it should be 'when_idle' or 'asap'"
             raise ValueError(msg)
         self.mail: Mail = mail
+        self.notes = bool(notes)
+        self.context = checked_context(context)
         self._limits = _checked_limits(limits)
         self.version = 0
         self._description = checked_text(description, "description")
@@ -156,6 +164,11 @@ class Agent:
         """Its items so far, oldest first, as sent to the model; a copy."""
         return [] if self._host is None else self._host.conversation_of(self.id)
 
+    @property
+    def history(self) -> list[Item]:
+        """All its items, oldest first, also those that compaction has replaced in `conversation`."""
+        return [] if self._host is None else self._host.history_of(self.id)
+
     def init(self, begin: bool = True) -> None:  # noqa: FBT001, FBT002 - the seed's signature
         """Start it (and the service it belongs to) and, if asked, set it to work with the word *Begin*."""
         self._owner().start()
@@ -216,6 +229,8 @@ class Agent:
             max_runs=None if self._limits is None else self._limits.runs,
             max_tokens=None if self._limits is None else self._limits.tokens,
             max_usd=None if self._limits is None else self._limits.usd,
+            notes=int(self.notes),
+            context=self.context,
         )
 
     def edited(self, mission: str, description: str) -> None:
@@ -227,6 +242,20 @@ class Agent:
         """Be a new version of itself that may spend this much; called by the service."""
         self._limits = limits
         self.version += 1
+
+
+def checked_context(context: object) -> int | None:
+    """Return a context budget in tokens.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    if context is None or (isinstance(context, int) and not isinstance(context, bool) and context > 0):
+        return context
+    msg = f"context={context!r}: it should be a number of tokens above 0, or None for 60 % of the model's window"
+    raise ValueError(msg)
 
 
 def _checked_limits(limits: object) -> Limits | None:

@@ -118,15 +118,15 @@ CHAT_TOOLS: dict[str, Tool] = {
 """The chat tools by name, in the order the model sees them."""
 
 
-def check_tools(tools: Iterable[Tool]) -> None:
+def check_tools(tools: Iterable[Tool], others: Iterable[str] = ()) -> None:
     """Check that an agent's own tools can stand beside the chat tools.
 
     Raises
     ------
     InvalidToolError
-        If one has the name of a chat tool, or of another.
+        If one has the name of a chat tool, of another, or one of these others.
     """
-    taken = set(CHAT_TOOLS)
+    taken = {*CHAT_TOOLS, *others}
     for tool in tools:
         if tool.name.casefold() in taken:
             raise InvalidToolError(tool.function, "another tool of the agent has that name; rename the function")

@@ -20,6 +20,7 @@ class Options:
     prices: Prices = field(default_factory=Prices)
     max_output_tokens: int | None = None
     courtesy: bool = True
+    context: int | None = None
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Run:
     model : Model
         Who answers.
     turn_idx : int
-        Place of its turn in the conversation.
+        Place of its turn among all items of its agent.
     chat_list : str or None
         Shown with that turn.
     step : int
@@ -73,6 +74,10 @@ class Desk:
         What is sent to its model; None until somebody asks for it.
     bytes, tool_bytes : int
         Size of its conversation and of the tools it is sent with.
+    base, replaced : int
+        Where in the log its conversation begins, less what was put in place of older items; how many those are.
+    most_tokens : int
+        What its server was found to take, less a reserve; 0 if that never was too little.
     measured : tuple of int
         Size of the last request that its server counted, and how many tokens those were.
     spent : Spent
@@ -93,6 +98,9 @@ class Desk:
     last: str = "silent"
     bytes: int = 0
     tool_bytes: int = 0
+    base: int = 0
+    replaced: int = 0
+    most_tokens: int = 0
     measured: tuple[int, int] = (0, 0)
     spent: Spent = field(default_factory=Spent)
     met: str = ""

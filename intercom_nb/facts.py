@@ -16,6 +16,7 @@ __all__ = [
     "AdminChanged",
     "AgentVersion",
     "ChatCreated",
+    "Compacted",
     "Delivered",
     "Fact",
     "Held",
@@ -86,6 +87,8 @@ class AgentVersion(Fact):
     max_runs: float | None = None
     max_tokens: float | None = None
     max_usd: float | None = None
+    notes: int = 0
+    context: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +266,12 @@ class StepTaken(Fact):
     error: str | None
     created_at: int
     held: str | None = None
+    kind: Literal["answer", "compact"] = "answer"
 
     def statement(self) -> Statement:
         sql = (
             "INSERT INTO steps (run_id, step, seq, model, input_tokens, cached_tokens, output_tokens, usd, latency_s, "
-            "error, created_at, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "error, created_at, held, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (run_id, step) DO UPDATE SET held = NULL, seq = excluded.seq WHERE held IS NOT NULL"
         )
         return sql, (astuple(self),)
@@ -289,6 +293,20 @@ class ItemsAdded(Fact):
             for n, item in enumerate(self.items)
         )
         return "INSERT INTO items (agent_id, idx, run_id, step, type, payload) VALUES (?, ?, ?, ?, ?, ?)", rows
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted(Fact):
+    """The items of a conversation before place `until_idx` are no longer sent; the payload is, in their place."""
+
+    table: ClassVar[str] = "compactions"
+    agent_id: str
+    seq: int
+    run_id: str
+    until_idx: int
+    how: str
+    payload: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

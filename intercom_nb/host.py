@@ -29,6 +29,9 @@ class Host(Protocol):
     def limit(self, agent_id: str, limits: Limits | None) -> None:
         """Change what an agent may spend."""
 
+    def history_of(self, agent_id: str) -> list[Item]:
+        """Return all items of an agent."""
+
     def spent_of(self, agent_id: str) -> Spent:
         """Return what an agent has spent."""
 

@@ -188,6 +188,11 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.label}>"
 
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether an assistant of this process answers, rather than a server."""
+        return self._client.address.app is not None
+
     def usd(self, usage: Usage) -> float | None:
         """Return what a call of it costs; None where that is not known."""
         return _usd(self.name, usage, self._client.address)
@@ -231,6 +236,26 @@ class Model:
             latency_s = time.perf_counter() - began
         return _reply(response, self.name, client.address, latency_s)
 
+    async def compact(self, instructions: str, conversation: Sequence[Item]) -> Reply | None:
+        """Return what OpenAI's own endpoint makes of a conversation to send in its place; None anywhere else.
+
+        Raises
+        ------
+        ModelError
+            If it would not.
+        """
+        client = self._client
+        if client.address.base_url != _OPENAI_URL:
+            return None
+        request = {"model": self.name, "instructions": instructions, "extra_body": {"input": list(conversation)}}
+        async with client.turnstile:
+            began = time.perf_counter()
+            response = await client.compact(request)
+            latency_s = time.perf_counter() - began
+        items = tuple(item.model_dump(exclude_none=True, mode="json") for item in response.output)
+        usage = _usage(response)
+        return Reply(items, (), "", self.name, usage, self.usd(usage), latency_s)
+
 
 class _Client:
     """The shared client of one address, made at its first call."""
@@ -264,6 +289,17 @@ class _Client:
             reason = response.error.message if response.error is not None else "no reason given"
             raise ModelError(f"{self.address!r} reported a failed answer: {self._safe(reason)}")
         return response
+
+    async def compact(self, request: dict[str, Any]) -> Any:
+        if self._openai is None:
+            self._openai = self._connect()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._openai.responses.compact(**request)
+        except openai.OpenAIError as error:
+            raise self._model_error(error) from None
+        except (TimeoutError, OSError, httpx2.HTTPError, ValueError, TypeError) as error:
+            raise ModelError(f"{self.address!r} did not compact: {self._safe(str(error))}") from None
 
     def _connect(self) -> openai.AsyncOpenAI:
         http: httpx2.AsyncClient
@@ -352,7 +388,7 @@ def _call(item: Any, n: int, taken: set[str]) -> ToolCall:
     return ToolCall(clean(call_id), clean(str(item.name or "")), clean(arguments))
 
 
-def _usage(response: Response) -> Usage:
+def _usage(response: Any) -> Usage:
     usage = response.usage
     if usage is None:
         return Usage()

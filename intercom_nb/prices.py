@@ -1,14 +1,18 @@
 """What model calls cost: a price list that can be overridden, and an unknown price that stays unknown."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
+from genai_prices import data_snapshot
+
 from intercom_nb.models import Model, Reply, Usage
 
-__all__ = ["Price", "Prices"]
+__all__ = ["Price", "Prices", "context_window"]
 
 _MILLION = 1_000_000
+_COMMON_WINDOW = 128_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,24 @@ class Price:
         fresh = usage.input_tokens - cached
         kept = self.input if self.cached is None else self.cached
         return (fresh * self.input + cached * kept + (usage.output_tokens or 0) * self.output) / _MILLION
+
+
+@functools.lru_cache(maxsize=1_000)
+def context_window(model: str) -> int:
+    """Return how many tokens a model reads at most, by the built-in list; 128,000 for a model it does not know.
+
+    Examples
+    --------
+    >>> context_window("some model of my own")
+    128000
+    """
+    if not model:
+        return _COMMON_WINDOW
+    try:
+        known = data_snapshot.get_snapshot().find_provider_model(model, None, None, None)[1].context_window
+    except LookupError:
+        known = None
+    return known or _COMMON_WINDOW
 
 
 class Prices:

@@ -27,7 +27,7 @@ __all__ = ["functions_by_name", "load_desks", "load_directory", "load_guard", "l
 _HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was said before is long past
 _MEMBERS = """
 SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail,
-    a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
+    a.notes, a.context, a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
 JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id) AS newest
     ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY newest.first
@@ -52,12 +52,22 @@ def load_directory(store: Store, directory: Directory, host: Host, functions: Ma
     if missing:
         names = ", ".join(sorted(missing))
         raise LogError(store.path, f"its agents have tools of yours; give them again: open(path, tools=[{names}])")
-    for agent_id, version, kind, name, description, mission, model, tools, mail, *most in rows:
+    for agent_id, version, kind, name, description, mission, model, tools, mail, notes, context, *most in rows:
         if kind == "person":
             directory.add_member(Person(name, description, agent_id, host))
             continue
         own = [functions[tool] for tool in tools.split()]
-        agent = Agent(name, description=description, mission=mission, id=agent_id, model=model, tools=own, mail=mail)
+        agent = Agent(
+            name,
+            description=description,
+            mission=mission,
+            id=agent_id,
+            model=model,
+            tools=own,
+            mail=mail,
+            notes=notes,
+            context=context,
+        )
         agent.limited(_limits(*most))
         agent.join(host, agent_id, version)
         directory.add_member(agent)
@@ -120,9 +130,10 @@ def _load_spent(store: Store, desks: dict[str, Desk]) -> None:
 
 
 def _load_steps(store: Store, run: Run) -> None:
-    steps = store.rows("SELECT step, held, error FROM steps WHERE run_id = ? ORDER BY step", run.run_id)
+    steps = store.rows("SELECT step, held, error, kind FROM steps WHERE run_id = ? ORDER BY step", run.run_id)
     run.step = steps[-1][0] + 1 if steps else 0
-    run.first_step = max((step + 1 for step, _, error in steps if error is not None), default=0)
+    run.first_step = max((step + 1 for step, _, error, _ in steps if error is not None), default=0)
+    run.first_step += sum(kind == "compact" and step >= run.first_step for step, *_, kind in steps)
     if steps and steps[-1][1] is not None:
         run.step -= 1
         run.held = tuple(json.loads(steps[-1][1]))

@@ -20,7 +20,6 @@ from intercom_nb.facts import (
     Held,
     MemberJoined,
     MemberLeft,
-    Noted,
     Posted,
     Released,
     micros,
@@ -143,8 +142,8 @@ class Router:
         """Deliver what waits between these parties, or all that waits; return the channels in which something did."""
         channels = [] if self.guard is None else self.guard.concerns(ids)
         for name in channels:
-            tx.add(Released(name, seq := tx.seq()))
-            tx.add(Noted(seq, "released", None, None, None, f"what waited in {name} is delivered", micros(tx.time)))
+            tx.add(Released(name, tx.seq()))
+            tx.note("released", f"what waited in {name} is delivered")
             if self.guard is not None:
                 self.guard.release(name)
         if channels:

@@ -116,6 +116,7 @@ class Running:
         with self._stopping:  # whoever calls second returns when it has stopped, not before
             self._lifecycle.halt("stopped", "stopped")
             self._runtime.stop()
+            self._runs.close()
             self.store.close()
             atexit.unregister(self.stop)
 

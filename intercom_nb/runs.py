@@ -60,6 +60,14 @@ class Runs:
         """Let what agents say and do to each other go through this router."""
         self._steps.router = router
 
+    def history(self, desk: Desk) -> list[Item]:
+        """Return all items of an agent, also those that are no longer sent."""
+        return self._conversations.history(desk)
+
+    def close(self) -> None:
+        """Let go what is not in the log."""
+        self._steps.notes.close()
+
     def conversation(self, desk: Desk) -> list[Item]:
         """Return an agent's items, oldest first."""
         return self._conversations.of(desk)
@@ -215,7 +223,7 @@ class Runs:
             run_id=f"run-{seq}",
             instructions=agent.instructions,
             model=self._models.named(agent.model),
-            turn_idx=len(conversation),
+            turn_idx=len(conversation) + desk.base,
             chat_list=None if every else chat_list,
         )
         tx.add(RunBegan(run.run_id, agent.id, agent.version, seq, micros(tx.time), run.turn_idx, run.chat_list))

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
-from intercom_nb.agent import Agent, slug
+from intercom_nb.agent import Agent, checked_context, slug
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.cards import service_html
 from intercom_nb.chat import Chat
@@ -23,6 +23,7 @@ from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice, Models
 from intercom_nb.notebook import note, replace_running
+from intercom_nb.notes import NOTE_TOOLS
 from intercom_nb.person import Person
 from intercom_nb.prices import Price, Prices
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_guard, load_spent
@@ -75,6 +76,9 @@ class InterComService(Running):
     max_output_tokens : int, optional
         What a model may write at most in one call. Limits are checked before each call with what it may at most
         use; unless this is set, with the most that its model has written so far.
+    context : int, optional
+        Tokens that a request may have before the conversation of its agent is compacted. Default: 60 % of the model's
+        window by the built-in list, which is taken to be 128,000 for a model that it does not know.
     courtesy : bool, default True
         Whether to look out for agents who only thank each other, agree or repeat themselves: after a few such
         messages in a row they are told, after a few more what they write to each other waits until a person
@@ -115,6 +119,7 @@ class InterComService(Running):
         chat_list: Literal["newest", "every"] = "newest",
         prices: Mapping[str, Price] = MappingProxyType({}),
         max_output_tokens: int | None = None,
+        context: int | None = None,
         courtesy: bool = True,
     ) -> None:
         self.name = checked_name(name, kind="service")
@@ -130,7 +135,7 @@ class InterComService(Running):
             timeout=timeout,
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
-        options = Options(chat_list == "every", Prices(prices), max_output_tokens, courtesy)
+        options = Options(chat_list == "every", Prices(prices), max_output_tokens, courtesy, checked_context(context))
         meta = {"name": self.name, "chat_list": chat_list}
         store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
         self._set_up(store, models, limits, options, thread_logs=thread_logs)
@@ -153,6 +158,7 @@ class InterComService(Running):
         thread_logs: bool = True,
         prices: Mapping[str, Price] = MappingProxyType({}),
         max_output_tokens: int | None = None,
+        context: int | None = None,
         courtesy: bool = True,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
@@ -166,7 +172,7 @@ class InterComService(Running):
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
         model, limits, base_url, api_key, max_concurrency, max_retries, timeout, thread_logs, prices, max_output_tokens,
-        courtesy
+        context, courtesy
             As for a new service; none of them is in the log.
 
         Raises
@@ -186,7 +192,13 @@ class InterComService(Running):
         self = cls.__new__(cls)
         try:
             self.name = store.meta["name"]
-            options = Options(store.meta["chat_list"] == "every", Prices(prices), max_output_tokens, courtesy)
+            options = Options(
+                store.meta["chat_list"] == "every",
+                Prices(prices),
+                max_output_tokens,
+                courtesy,
+                checked_context(context),
+            )
             self._set_up(store, models, limits, options, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
         except Exception:
@@ -294,7 +306,7 @@ class InterComService(Running):
                 msg = f"add() takes agents, not {agent!r}; for a person, call add_person(name)"  # type: ignore[unreachable]
                 raise TypeError(msg)
             agent.check_free(self)
-            check_tools(agent.tools)
+            check_tools(agent.tools, NOTE_TOOLS if agent.notes else ())
             self._models.named(agent.model)
         with self._transaction() as tx:
             for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
@@ -336,6 +348,10 @@ class InterComService(Running):
             agent.edited(mission, description)
             tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
         tx.wait()
+
+    def history_of(self, agent_id: str) -> list[Item]:
+        """Return all items of an agent, also those that compaction has replaced; oldest first, read from the log."""
+        return self._runs.history(self._runs.desks[agent_id])
 
     def limit(self, agent_id: str, limits: Limits | None) -> None:
         """Change what an agent may spend itself; setting `Agent.limits` does the same."""

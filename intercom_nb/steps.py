@@ -15,11 +15,13 @@ from intercom_nb.budget import Budget
 from intercom_nb.chat_tools import CHAT_TOOLS, ChatTools
 from intercom_nb.conversations import Conversations, size_of
 from intercom_nb.desk import Desk, Options, Run
-from intercom_nb.errors import ToolCallError
+from intercom_nb.errors import ModelError, ToolCallError
 from intercom_nb.facts import RunEnded, StepTaken, ToolCalled, micros, now
 from intercom_nb.lifecycle import Lifecycle
+from intercom_nb.memory import Memory, is_too_long
 from intercom_nb.messages import Item, clean
 from intercom_nb.models import Reply, Usage
+from intercom_nb.notes import NOTE_TOOLS, Notes, NoteTools
 from intercom_nb.routing import Router
 from intercom_nb.store import Store, Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
@@ -55,6 +57,8 @@ class Steps:
         self._options = options
         self._ended = ended
         self.budget = Budget(lifecycle, options.prices, options.max_output_tokens)
+        self._memory = Memory(conversations, self.budget, options)
+        self.notes = Notes(store)
         self.router: Router | None = None
 
     def take(self, tx: Transaction, desk: Desk, run: Run, chat_list: str | None = None) -> None:
@@ -83,14 +87,48 @@ class Steps:
                 self.take(tx, desk, run)
         if not desk.tool_bytes:
             desk.tool_bytes = sum(size_of(tool) for tool in self._tools(desk))
-        conversation = self._conversations.of(desk)
+        conversation = self._conversations.of(desk)  # read from the log here at the latest: its size is known now
+        desk.doing = "thinking"
+        if self._memory.is_due(desk, run) and not await self._compact(desk, run, self._memory.cut(desk, run)):
+            return None
         if not await self.budget.reserve(desk, run):
             return None
+        try:
+            return await self._ask(desk, run, conversation)
+        except ModelError as error:
+            cut = self._memory.cut(desk, run, keep=False)
+            if not is_too_long(error) or not cut:
+                raise
+        self._memory.learn(desk, run)
+        self.budget.release(desk)
+        if not (await self._compact(desk, run, cut) and await self.budget.reserve(desk, run)):
+            return None
+        return await self._ask(desk, run, conversation)
+
+    async def _compact(self, desk: Desk, run: Run, cut: int) -> bool:
+        """Put something shorter in the place of all before `cut`; return False if a limit forbids it."""
+        if not await self.budget.reserve(desk, run):
+            return False
+        before = self.budget.tokens_of(desk, run)
+        how, items, reply = await self._memory.shorten(run, self._conversations.of(desk)[:cut])
+        with self._store.transaction() as tx:
+            if reply is not None:
+                reply = replace(reply, usd=self._options.prices.of(run.model, reply))
+                tx.add(replace(self._step_fact(tx, desk, run, reply), kind="compact"))
+                run.step, run.first_step = run.step + 1, run.first_step + 1
+            self._conversations.replace(tx, desk, run, cut, by=items, how=how)
+            after = self.budget.tokens_of(desk, run)
+            size = f"about {before:,} tokens, now {after:,}"
+            text = f"the oldest {cut} items of {desk.agent.id} were replaced ({how}): {size}"
+            tx.note("compacted", text, agent_id=desk.agent.id)
+        self.budget.release(desk)
+        return True
+
+    async def _ask(self, desk: Desk, run: Run, conversation: list[Item]) -> Reply:
         request = list(conversation)
         if run.chat_list is not None:
-            turn = request[run.turn_idx]
-            request[run.turn_idx] = {**turn, "content": f"Chat list:\n{run.chat_list}\n\n{turn['content']}"}
-        desk.doing = "thinking"
+            idx = run.turn_idx - desk.base
+            request[idx] = {**request[idx], "content": f"Chat list:\n{run.chat_list}\n\n{request[idx]['content']}"}
         reply = await run.model.respond(
             run.instructions, request, self._tools(desk), max_output_tokens=self._options.max_output_tokens
         )
@@ -98,7 +136,8 @@ class Steps:
         return replace(reply, usd=self._options.prices.of(run.model, reply))
 
     def _tools(self, desk: Desk) -> list[dict[str, Any]]:
-        return [tool.schema for tool in (*CHAT_TOOLS.values(), *desk.agent.tools)]
+        own_notes = NOTE_TOOLS.values() if desk.agent.notes else ()
+        return [tool.schema for tool in (*CHAT_TOOLS.values(), *own_notes, *desk.agent.tools)]
 
     async def act(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
@@ -183,12 +222,15 @@ class Steps:
 
     def _carry_out(self, tx: Transaction, desk: Desk, run: Run, reply: Reply) -> list[Item]:
         chat_tools = ChatTools(self._routed(), tx, desk.agent.id, run.run_id, run.step)
-        others = tuple(tool.name for tool in desk.agent.tools)
+        note_tools = NoteTools(self.notes, tx, desk.agent.id, run.run_id, run.step)
+        noting = NOTE_TOOLS if desk.agent.notes else {}
+        others = (*noting, *(tool.name for tool in desk.agent.tools))
         outputs: list[Item] = []
         for n, call in enumerate(reply.calls):
             known = run.outputs.get(n)
             if known is None:
-                output, failed = chat_tools.carry_out(call, others)
+                is_note = plain_name(call.name).casefold() in noting
+                output, failed = note_tools.carry_out(call) if is_note else chat_tools.carry_out(call, others)
                 at = micros(tx.time)
                 tx.add(
                     ToolCalled(
