@@ -82,6 +82,8 @@ class Desk:
         Size of the last request that its server counted, and how many tokens those were.
     spent : Spent
         What it has spent itself.
+    error : str
+        Why its last run failed, one sentence.
     met : str
         The limit of its own that keeps it from going on; empty if none does.
     told : set of str
@@ -103,5 +105,6 @@ class Desk:
     most_tokens: int = 0
     measured: tuple[int, int] = (0, 0)
     spent: Spent = field(default_factory=Spent)
+    error: str = ""
     met: str = ""
     told: set[str] = field(default_factory=set)

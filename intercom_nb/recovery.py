@@ -95,13 +95,13 @@ def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, 
     for agent_id, seq in store.rows("SELECT agent_id, seq FROM deliveries WHERE state = 'pending' ORDER BY seq"):
         desks[agent_id].inbox.append(messages[seq])
     last_runs = store.rows(
-        "SELECT r.run_id, r.agent_id, r.turn_idx, r.chat_list, r.reason, a.name, a.mission FROM runs AS r "
+        "SELECT r.run_id, r.agent_id, r.turn_idx, r.chat_list, r.reason, r.error, a.name, a.mission FROM runs AS r "
         "JOIN (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) USING (agent_id, began_seq) "
         "JOIN agents AS a ON a.agent_id = r.agent_id AND a.version = r.agent_version"
     )
-    for run_id, agent_id, turn_idx, chat_list, reason, name, mission in last_runs:
+    for run_id, agent_id, turn_idx, chat_list, reason, error, name, mission in last_runs:
         desk = desks[agent_id]
-        desk.last = reason or "silent"
+        desk.last, desk.error = reason or "silent", error or ""
         if reason in (None, "failed"):
             instructions = compose(name, agent_id, mission)
             run = Run(run_id, instructions, models.named(desk.agent.model), turn_idx, chat_list)

@@ -131,20 +131,29 @@ class Runs:
 
     def _quiet(self) -> None:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
-        lasts = {desk.last for desk in self.desks.values()}
-        met = [desk for desk in self.desks.values() if desk.met]
-        if "failed" not in lasts and met:
-            names = listed(desk.agent.id for desk in met if desk.met == met[0].met)
-            self._lifecycle.quiet(
-                met[0].met,
-                f"quiet, but {names} met the limit of {met[0].met} set by agent.limits; raise it and resume()",
+        desks = self.desks.values()
+        lasts, met = {desk.last for desk in desks}, [desk for desk in desks if desk.met]
+        kept = dict.fromkeys(channel_of(message) for desk in desks for message in desk.kept)
+        reason, told = "steps" if "steps" in lasts else "quiet", ""
+        if "failed" in lasts:
+            reason, told = "failed", self._failures()
+        elif met:
+            reason = met[0].met
+            names = listed(desk.agent.id for desk in met if desk.met == reason)
+            told = f"quiet, but {names} met the limit of {reason} set by agent.limits; raise it and resume()"
+        elif kept:
+            reason = "courtesy"
+            told = (
+                f"quiet, but {listed(kept)} said too little new, and their mail waits; intercom.release() delivers it"
             )
-        elif "failed" not in lasts and (kept := [message for desk in self.desks.values() for message in desk.kept]):
-            names = listed(dict.fromkeys(map(channel_of, kept)))
-            told = f"quiet, but {names} said too little new, and their mail waits; intercom.release() delivers it"
-            self._lifecycle.quiet("courtesy", told)
-        else:
-            self._lifecycle.quiet(next((reason for reason in ("failed", "steps") if reason in lasts), "quiet"))
+        self._lifecycle.quiet(reason, told)
+
+    def _failures(self) -> str:
+        """Say what failed: one sentence, however many runs there are, and one reason, for it is mostly the same."""
+        errors = [desk.error for desk in self.desks.values() if desk.last == "failed"]
+        runs = "a run" if len(errors) == 1 else f"{len(errors)} runs"
+        why = f": {' '.join(errors[0].split())}" if errors[0] else ""
+        return f"quiet, but {runs} failed{why}; intercom.retry() tries again"
 
     # -- one agent --------------------------------------------------------------------------------------------------
 

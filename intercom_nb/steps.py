@@ -244,7 +244,7 @@ class Steps:
 
     async def fail(self, desk: Desk, run: Run, error: str) -> None:
         """End a run as failed, and say why."""
-        error = clean(error)
+        desk.error = error = clean(error)
         with self._store.transaction() as tx:
             at = micros(tx.time)
             if run.held is None:

@@ -379,3 +379,19 @@ def test_fifty_agents_one_of_whose_models_always_fails_finish_the_work_of_the_ot
     assert intercom.wait(20) == "failed"
     assert len(intercom["you"].inbox) == 49
     assert intercom.store.rows("SELECT COUNT(*) FROM runs WHERE reason = 'failed'") == [(1,)]
+
+
+def test_a_wrong_key_is_one_sentence_however_many_agents_have_it(scripted, caplog):
+    """The status says how many runs failed and why, in one line; the log has no traceback."""
+    intercom = crowd(scripted, 50)
+    intercom.assistant._default = lambda _request: Fail(401)
+    intercom.start()
+
+    assert intercom.wait(20) == "failed"
+    assert intercom.status.startswith("quiet, but 50 runs failed: ")
+    assert intercom.status.count("check OPENAI_API_KEY") == 1
+    assert "\n" not in intercom.status
+    assert caplog.text == ""
+    intercom.assistant._default = None
+    assert intercom.retry() == 50
+    assert intercom.wait(20) == "quiet"
