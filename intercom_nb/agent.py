@@ -10,11 +10,12 @@ from intercom_nb.errors import InvalidNameError, LifecycleError
 from intercom_nb.facts import AgentVersion
 from intercom_nb.host import Host
 from intercom_nb.instructions import compose
+from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import BEGIN, Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice
 from intercom_nb.tools import Tool
 
-__all__ = ["Agent", "Mail", "checked_id", "slug"]
+__all__ = ["Agent", "Mail", "checked_context", "checked_id", "slug"]
 
 Mail = Literal["when_idle", "asap"]
 
@@ -44,6 +45,13 @@ class Agent:
         Python functions, sync or async, that it may call beside the chat tools.
     mail : {"when_idle", "asap"}, default "when_idle"
         Whether messages that arrive during a run wait for the next one, or join it between two steps.
+    limits : Limits, optional
+        What it may spend itself: of these, ``tokens``, ``usd`` and ``runs`` count. When it has met one, its mail
+        waits and the others go on.
+    notes : bool, default False
+        Whether it has the tools ``remember`` and ``recall``, to keep notes for itself in the log.
+    context : int, optional
+        Tokens that a request may have before its conversation is compacted. Default: the service's.
 
     Raises
     ------
@@ -68,6 +76,9 @@ class Agent:
         model: ModelChoice = None,
         tools: Iterable[Callable[..., Any]] = (),
         mail: Mail = "when_idle",
+        limits: Limits | None = None,
+        notes: bool = False,
+        context: int | None = None,
     ) -> None:
         self.name = checked_name(name)
         self.id = slug(self.name) if id is None else checked_id(id)
@@ -78,6 +89,9 @@ class Agent:
             msg = f"mail={mail!r}: it should be 'when_idle' or 'asap'"
             raise ValueError(msg)
         self.mail: Mail = mail
+        self.notes = bool(notes)
+        self.context = checked_context(context)
+        self._limits = _checked_limits(limits)
         self.version = 0
         self._description = checked_text(description, "description")
         self._mission = checked_text(mission, "mission")
@@ -118,6 +132,24 @@ class Agent:
             self._host.edit(self.id, description=description)
 
     @property
+    def limits(self) -> Limits | None:
+        """What it may spend itself. May be set while it runs; after it met one, `InterComService.resume` goes on."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits | None) -> None:
+        limits = _checked_limits(limits)
+        if self._host is None:
+            self._limits = limits
+        else:
+            self._host.limit(self.id, limits)
+
+    @property
+    def spent(self) -> Spent:
+        """What it has spent so far: messages it sent, its runs, model calls, tokens and US dollars; a copy."""
+        return Spent() if self._host is None else self._host.spent_of(self.id)
+
+    @property
     def instructions(self) -> str:
         """What it is told before its first turn: its mission and the guideline."""
         return compose(self.name, self.id, self._mission)
@@ -135,6 +167,11 @@ class Agent:
     def conversation(self) -> list[Item]:
         """Its items so far, oldest first, as sent to the model; a copy."""
         return [] if self._host is None else self._host.conversation_of(self.id)
+
+    @property
+    def history(self) -> list[Item]:
+        """All its items, oldest first, also those that compaction has replaced in `conversation`."""
+        return [] if self._host is None else self._host.history_of(self.id)
 
     def init(self, begin: bool = True) -> None:  # noqa: FBT001, FBT002 - the seed's signature
         """Start it (and the service it belongs to) and, if asked, set it to work with the word *Begin*."""
@@ -193,12 +230,43 @@ class Agent:
             tools=" ".join(tool.name for tool in self.tools),
             mail=self.mail,
             created_at=at,
+            max_runs=None if self._limits is None else self._limits.runs,
+            max_tokens=None if self._limits is None else self._limits.tokens,
+            max_usd=None if self._limits is None else self._limits.usd,
+            notes=int(self.notes),
+            context=self.context,
         )
 
     def edited(self, mission: str, description: str) -> None:
         """Be a new version of itself; called by the service."""
         self._mission, self._description = mission, description
         self.version += 1
+
+    def limited(self, limits: Limits | None) -> None:
+        """Be a new version of itself that may spend this much; called by the service."""
+        self._limits = limits
+        self.version += 1
+
+
+def checked_context(context: object) -> int | None:
+    """Return a context budget in tokens.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    if context is None or (isinstance(context, int) and not isinstance(context, bool) and context > 0):
+        return context
+    msg = f"context={context!r}: it should be a number of tokens above 0, or None for 60 % of the model's window"
+    raise ValueError(msg)
+
+
+def _checked_limits(limits: object) -> Limits | None:
+    if limits is not None and not isinstance(limits, Limits):
+        msg = f"limits={limits!r}: it should be Limits(tokens=…, usd=…, runs=…) or None"
+        raise TypeError(msg)
+    return limits
 
 
 def slug(name: str) -> str:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from intercom_nb.errors import LifecycleError, LogError
-from intercom_nb.lifecycle import Lifecycle, State, sentence
+from intercom_nb.lifecycle import Lifecycle, State
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Models
 from intercom_nb.notebook import Progress
@@ -42,10 +42,10 @@ class Running:
         if lifecycle.state == "new":
             return "not started"
         if lifecycle.state == "stopped" and lifecycle.reason != "stopped":
-            return f"stopped ({sentence(lifecycle.reason)})"
+            return f"stopped ({lifecycle.sentence(lifecycle.reason)})"
         if lifecycle.at_work:
             return ", ".join(filter(None, ["at work", self._models.notice]))
-        return sentence(lifecycle.reason)
+        return lifecycle.sentence(lifecycle.reason)
 
     @property
     def state(self) -> State:
@@ -101,7 +101,9 @@ class Running:
         self._lifecycle.halt("paused", "paused")
 
     def resume(self) -> None:
-        """Go on after a pause or after a limit was met."""
+        """Go on after a pause or after a limit was met, the service's or an agent's own."""
+        if self._lifecycle.state == "running":
+            self._runs.lift()
         self.start()
 
     def stop(self) -> None:
@@ -116,6 +118,7 @@ class Running:
         with self._stopping:  # whoever calls second returns when it has stopped, not before
             self._lifecycle.halt("stopped", "stopped")
             self._runtime.stop()
+            self._runs.close()
             self.store.close()
             atexit.unregister(self.stop)
 
@@ -139,8 +142,9 @@ class Running:
         Returns
         -------
         str
-            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``paused``, ``stopped``, or the name of the
-            limit that was met.
+            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``courtesy`` if some said nothing new to each
+            other any more and their mail waits for you (`InterComService.release`); ``paused``, ``stopped``, or the
+            name of the limit that was met. `status` says more.
 
         Raises
         ------
@@ -156,7 +160,7 @@ class Running:
         except KeyboardInterrupt:
             line.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
             raise
-        line.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
+        line.show(f"{self.name}: {self._lifecycle.sentence(reason)} ({self.spent})", last=True)
         return reason
 
     def _progress(self) -> str:
@@ -178,7 +182,7 @@ class Running:
 
     def _halted(self, state: str, reason: str) -> None:
         with contextlib.suppress(LogError):  # it may be the log itself that has failed
-            self._note(state, f"{self.name}: {sentence(reason)}")
+            self._note(state, f"{self.name}: {self._lifecycle.sentence(reason)}")
 
     def _note(self, kind: str, text: str) -> None:
         with self.store.transaction() as tx:
