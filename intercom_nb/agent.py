@@ -158,8 +158,8 @@ class Agent:
     def status(self) -> str:
         """What it is doing.
 
-        ``idle``, ``waiting`` (has mail), ``thinking``, ``waiting for the rate limit``, ``acting`` (a tool works) or
-        ``failed``.
+        ``idle``, ``waiting`` (has mail), ``thinking``, ``waiting for the rate limit``, ``acting`` (a tool works),
+        ``paused`` or ``failed``.
         """
         return "new" if self._host is None else self._host.status_of(self.id)
 
@@ -189,6 +189,14 @@ class Agent:
         To write to it as somebody, see `Person.send_message` and `InterComService.send_message`.
         """
         return self._owner().send_message(message, self.id)
+
+    def pause(self) -> None:
+        """Make no further model call until `resume`; its mail waits, the others go on."""
+        self._owner().pause(self.id)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._owner().resume(self.id)
 
     def retry(self) -> bool:
         """Try its failed run again; returns whether there was one."""

@@ -85,7 +85,7 @@ class Desk:
     error : str
         Why its last run failed, one sentence.
     met : str
-        The limit of its own that keeps it from going on; empty if none does.
+        The limit of its own that keeps it from going on, or ``paused``; empty if nothing does.
     told : set of str
         Keys of the remarks it was given: each is made once.
     """

@@ -14,6 +14,12 @@ class Host(Protocol):
     def start(self) -> None:
         """Let agents run."""
 
+    def pause(self, agent_id: str | None = None) -> None:
+        """Let an agent make no further model call."""
+
+    def resume(self, agent_id: str | None = None) -> None:
+        """Let an agent go on."""
+
     def send_message(self, message: str, receiver_id: str, sender_id: str | None = None) -> Message:
         """Accept a message."""
 

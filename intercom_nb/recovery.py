@@ -108,6 +108,9 @@ def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, 
             _load_steps(store, run)
             desk.run, desk.failed = (None, run) if reason == "failed" else (run, None)
     _load_spent(store, desks)
+    holds = "SELECT agent_id, kind FROM events WHERE kind IN ('agent_paused', 'agent_resumed') ORDER BY seq"
+    for agent_id, kind in store.rows(holds):
+        desks[agent_id].met = "paused" if kind == "agent_paused" else ""
     return desks
 
 

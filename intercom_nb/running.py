@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from intercom_nb.directory import Directory
 from intercom_nb.errors import LifecycleError, LogError
 from intercom_nb.lifecycle import Lifecycle, State
 from intercom_nb.limits import Limits, Spent
@@ -29,6 +30,7 @@ class Running:
 
     name: str
     store: Store
+    registry: Directory
     _models: Models
     _lifecycle: Lifecycle
     _runtime: InProcess
@@ -96,15 +98,69 @@ class Running:
         self._runtime.start(self._runs.react, self._models.close)
         self._runs.wake()
 
-    def pause(self) -> None:
-        """Make no further model call; calls in flight end and are kept. `resume` goes on."""
-        self._lifecycle.halt("paused", "paused")
+    def step(self) -> str | None:
+        """Let one agent have one run, then pause again; returns at once.
 
-    def resume(self) -> None:
-        """Go on after a pause or after a limit was met, the service's or an agent's own."""
+        Whose turn it is: that of an interrupted run, else of whoever got mail first.
+
+        Returns
+        -------
+        str or None
+            The agent's id; None if nobody has anything to do.
+
+        Raises
+        ------
+        LifecycleError
+            If it is running, or has stopped.
+        """
         if self._lifecycle.state == "running":
-            self._runs.lift()
-        self.start()
+            msg = f"{self.name} is running, not step by step; pause() it first"
+            raise LifecycleError(msg)
+        self._lifecycle.run()
+        self._runtime.start(self._runs.react, self._models.close)
+        return self._runs.wake_one()
+
+    def pause(self, agent_id: str | None = None) -> None:
+        """Make no further model call; calls in flight end and are kept. `resume` goes on.
+
+        Parameters
+        ----------
+        agent_id : str, optional
+            Of one agent: it alone is paused, and its mail waits while the others go on.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such agent.
+        """
+        if agent_id is None:
+            self._lifecycle.halt("paused", "paused")
+        else:
+            self._check_open()
+            self._runs.pause(self.registry.get_agent(agent_id).id)
+
+    def resume(self, agent_id: str | None = None) -> None:
+        """Go on after a pause or after a limit was met, the service's or an agent's own.
+
+        Parameters
+        ----------
+        agent_id : str, optional
+            Of one agent that was paused alone.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such agent.
+        LifecycleError
+            If it has stopped.
+        """
+        if agent_id is not None:
+            self._check_open()
+            self._runs.resume(self.registry.get_agent(agent_id).id)
+        elif self._lifecycle.state == "running":
+            self._runs.wake()
+        else:
+            self.start()
 
     def stop(self) -> None:
         """Stop for good: end every run at once, close the log, end the threads. A second call does nothing.

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 from intercom_nb.conversations import Conversations
 from intercom_nb.courtesy import channel_of
@@ -51,6 +52,7 @@ class Runs:
         self._lifecycle = lifecycle
         self._ring = ring
         self._every_chat_list = options.every_chat_list
+        self._only = ""  # the one agent that may have a run now; empty for all of them
         self._due: dict[str, None] = {}  # in the order they became due, so that a start has an order too
         self.desks: dict[str, Desk] = {}
         self._conversations = Conversations(store, directory)
@@ -107,22 +109,61 @@ class Runs:
     def wake(self) -> None:
         """Ring every agent that has something to do: after a start, a pause, or a crash."""
         with self._store.lock:
-            self.lift()
+            self._only = ""
+            self._lift()
             self._ring(self._due)
             if not self._due:
                 self._quiet()
 
-    def lift(self) -> None:
-        """Let agents that met a limit of their own look again whether they may go on."""
+    def wake_one(self) -> str | None:
+        """Ring the agent whose turn it is, for one run, after which the service pauses; return its id."""
         with self._store.lock:
-            met = [desk for desk in self.desks.values() if desk.met]
-            for desk in met:
-                desk.met = ""
-            self.due(desk.agent.id for desk in met if desk.inbox or desk.run is not None)
+            self._lift()
+            # A run that was interrupted comes first.
+            self._only = min(self._due, key=lambda agent_id: self.desks[agent_id].run is None, default="")
+            if not self._only:
+                self._quiet()
+                self._lifecycle.halt("paused", "paused")
+                return None
+            self._ring([self._only])
+            return self._only
+
+    def _lift(self) -> None:
+        """Let agents that met a limit of their own look again whether they may go on."""
+        self._free(desk for desk in self.desks.values() if desk.met not in ("", "paused"))
+
+    def _free(self, desks: Iterable[Desk]) -> None:
+        free = list(desks)
+        for desk in free:
+            desk.met = ""
+        self.due(desk.agent.id for desk in free if desk.inbox or desk.run is not None)
+
+    def pause(self, agent_id: str) -> None:
+        """Let an agent make no further model call; its mail waits, and the others go on."""
+        self._hold(agent_id, "agent_paused")
+
+    def resume(self, agent_id: str) -> None:
+        """Let an agent go on that was paused."""
+        self._hold(agent_id, "agent_resumed")
+
+    def _hold(self, agent_id: str, kind: Literal["agent_paused", "agent_resumed"]) -> None:
+        desk, pause = self.desks[agent_id], kind == "agent_paused"
+        with self._store.transaction() as tx:
+            if pause == (desk.met == "paused"):
+                return
+            tx.note(kind, f"{agent_id} is paused" if pause else f"{agent_id} goes on", agent_id=agent_id)
+            if not pause:
+                self._free([desk])
+                return
+            desk.met = "paused"
+            if desk.doing == "idle":
+                self._rest(desk)
 
     def status_of(self, agent_id: str) -> str:
         """Return what an agent is doing, in a word or a few."""
         desk = self.desks[agent_id]
+        if desk.doing == "idle" and desk.met == "paused":
+            return "paused"
         if desk.doing != "idle":
             return "waiting for the rate limit" if self._models.waits(agent_id) else desk.doing
         if desk.inbox or desk.kept or desk.run is not None:
@@ -132,7 +173,7 @@ class Runs:
     def _quiet(self) -> None:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
         desks = self.desks.values()
-        lasts, met = {desk.last for desk in desks}, [desk for desk in desks if desk.met]
+        lasts, met = {desk.last for desk in desks}, [desk for desk in desks if desk.met and (desk.inbox or desk.run)]
         kept = dict.fromkeys(channel_of(message) for desk in desks for message in desk.kept)
         reason, told = "steps" if "steps" in lasts else "quiet", ""
         if "failed" in lasts:
@@ -141,6 +182,8 @@ class Runs:
             reason = met[0].met
             names = listed(desk.agent.id for desk in met if desk.met == reason)
             told = f"quiet, but {names} met the limit of {reason} set by agent.limits; raise it and resume()"
+            if reason == "paused":
+                told = f"quiet, but mail waits for whom you paused: {names}; agent.resume() lets it go on"
         elif kept:
             reason = "courtesy"
             told = (
@@ -175,9 +218,17 @@ class Runs:
         with self._store.lock:
             if desk.met and self._due.pop(desk.agent.id, self) is None and not self._due:
                 self._quiet()
+            if desk.met:
+                self._stepped(desk)
+
+    def _stepped(self, desk: Desk) -> None:
+        """Pause again after the one run that was asked for."""
+        if self._only == desk.agent.id:
+            self._only = ""
+            self._lifecycle.halt("paused", "paused")
 
     async def _run(self, desk: Desk, run: Run) -> None:
-        while desk.run is run and self._lifecycle.may_step():
+        while desk.run is run and not desk.met and self._lifecycle.may_step():
             try:
                 if not await self._step(desk, run):
                     return
@@ -217,7 +268,8 @@ class Runs:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
         with self._store.lock:
             new = desk.run is None
-            if desk.met or (new and not desk.inbox) or not self._lifecycle.may_step(new_run=new):
+            may = not desk.met and self._only in ("", desk.agent.id)
+            if not may or (new and not desk.inbox) or not self._lifecycle.may_step(new_run=new):
                 return None
             own = desk.agent.limits
             if new and own is not None and desk.spent.runs >= own.runs:
@@ -259,6 +311,7 @@ class Runs:
                 desk.doing = "idle"
             if not self._due:
                 self._quiet()
+            self._stepped(desk)
 
     def retry(self, agent_id: str | None = None) -> int:
         """Open failed runs again, one agent's or all, and return how many."""
