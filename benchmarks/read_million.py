@@ -37,7 +37,10 @@ def make_log(path, n):
     log = sqlite3.connect(path, isolation_level=None)
     log.executescript("PRAGMA synchronous = OFF; BEGIN;" + SCHEMA)
     log.executemany("INSERT INTO meta VALUES (?, ?)", [("name", "bench"), ("schema", str(VERSION))])
-    agent = "INSERT INTO agents VALUES (?, 1, ?, 'agent', ?, '', '', NULL, '[]', 'when_idle', 0)"
+    agent = (
+        "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, tools, mail, created_at) "
+        "VALUES (?, 1, ?, 'agent', ?, '', '', '', 'when_idle', 0)"
+    )
     log.executemany(agent, [(f"agent-{k}", k, f"Agent {k}") for k in range(AGENTS)])
     chat = "INSERT INTO chats VALUES (?, ?, ?, '', 'agent-0', 0)"
     log.executemany(chat, [(f"chat-{k}", AGENTS + k, f"Group {k}") for k in range(CHATS)])

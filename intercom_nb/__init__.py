@@ -66,6 +66,7 @@ from intercom_nb.messages import Message
 from intercom_nb.models import Delta
 from intercom_nb.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.person import Person
+from intercom_nb.prices import Price
 from intercom_nb.service import InterComService
 
 __version__ = "0.1.0"
@@ -97,6 +98,7 @@ __all__ = [
     "NewerLogError",
     "OfflineAssistant",
     "Person",
+    "Price",
     "RecordingError",
     "ScriptedAssistant",
     "Spent",

@@ -10,11 +10,12 @@ from intercom_nb.errors import InvalidNameError, LifecycleError
 from intercom_nb.facts import AgentVersion
 from intercom_nb.host import Host
 from intercom_nb.instructions import WHOLE, compose
+from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import BEGIN, Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice
 from intercom_nb.tools import Tool
 
-__all__ = ["Agent", "Mail", "checked_id", "slug"]
+__all__ = ["Agent", "Mail", "checked_context", "checked_id", "slug"]
 
 Mail = Literal["when_idle", "asap"]
 
@@ -48,6 +49,13 @@ class Agent:
         Whether messages that arrive during a run wait for the next one, or join it between two steps.
     begins : bool, default False
         Whether `AgentBuilder.apply` sets it to work when it adds it.
+    limits : Limits, optional
+        What it may spend itself: of these, ``tokens``, ``usd`` and ``runs`` count. When it has met one, its mail
+        waits and the others go on.
+    notes : bool, default False
+        Whether it has the tools ``remember`` and ``recall``, to keep notes for itself in the log.
+    context : int, optional
+        Tokens that a request may have before its conversation is compacted. Default: the service's.
 
     Raises
     ------
@@ -74,6 +82,9 @@ class Agent:
         tools: Iterable[Callable[..., Any]] = (),
         mail: Mail = "when_idle",
         begins: bool = False,
+        limits: Limits | None = None,
+        notes: bool = False,
+        context: int | None = None,
     ) -> None:
         self.name = checked_name(name)
         self.id = slug(self.name) if id is None else checked_id(id)
@@ -90,6 +101,9 @@ class Agent:
                 raise ValueError(msg)
             mission = WHOLE + checked_text(instructions, "instructions")
         self.begins = begins
+        self.notes = bool(notes)
+        self.context = checked_context(context)
+        self._limits = _checked_limits(limits)
         self.version = 0
         self._description = checked_text(description, "description")
         self._mission = checked_text(mission, "mission")
@@ -130,6 +144,24 @@ class Agent:
             self._host.edit(self.id, description=description)
 
     @property
+    def limits(self) -> Limits | None:
+        """What it may spend itself. May be set while it runs; after it met one, `InterComService.resume` goes on."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits | None) -> None:
+        limits = _checked_limits(limits)
+        if self._host is None:
+            self._limits = limits
+        else:
+            self._host.limit(self.id, limits)
+
+    @property
+    def spent(self) -> Spent:
+        """What it has spent so far: messages it sent, its runs, model calls, tokens and US dollars; a copy."""
+        return Spent() if self._host is None else self._host.spent_of(self.id)
+
+    @property
     def instructions(self) -> str:
         """What it is told before its first turn: its mission and the guideline, unless given as a whole."""
         return compose(self.name, self.id, self._mission)
@@ -138,8 +170,8 @@ class Agent:
     def status(self) -> str:
         """What it is doing.
 
-        ``idle``, ``waiting`` (has mail), ``thinking``, ``waiting for the rate limit``, ``acting`` (a tool works) or
-        ``failed``.
+        ``idle``, ``waiting`` (has mail), ``thinking``, ``waiting for the rate limit``, ``acting`` (a tool works),
+        ``paused`` or ``failed``.
         """
         return "new" if self._host is None else self._host.status_of(self.id)
 
@@ -147,6 +179,11 @@ class Agent:
     def conversation(self) -> list[Item]:
         """Its items so far, oldest first, as sent to the model; a copy."""
         return [] if self._host is None else self._host.conversation_of(self.id)
+
+    @property
+    def history(self) -> list[Item]:
+        """All its items, oldest first, also those that compaction has replaced in `conversation`."""
+        return [] if self._host is None else self._host.history_of(self.id)
 
     def init(self, begin: bool = True) -> None:  # noqa: FBT001, FBT002 - the seed's signature
         """Start it (and the service it belongs to) and, if asked, set it to work with the word *Begin*."""
@@ -164,6 +201,14 @@ class Agent:
         To write to it as somebody, see `Person.send_message` and `InterComService.send_message`.
         """
         return self._owner().send_message(message, self.id)
+
+    def pause(self) -> None:
+        """Make no further model call until `resume`; its mail waits, the others go on."""
+        self._owner().pause(self.id)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._owner().resume(self.id)
 
     def retry(self) -> bool:
         """Try its failed run again; returns whether there was one."""
@@ -205,12 +250,43 @@ class Agent:
             tools=" ".join(tool.name for tool in self.tools),
             mail=self.mail,
             created_at=at,
+            max_runs=None if self._limits is None else self._limits.runs,
+            max_tokens=None if self._limits is None else self._limits.tokens,
+            max_usd=None if self._limits is None else self._limits.usd,
+            notes=int(self.notes),
+            context=self.context,
         )
 
     def edited(self, mission: str, description: str) -> None:
         """Be a new version of itself; called by the service."""
         self._mission, self._description = mission, description
         self.version += 1
+
+    def limited(self, limits: Limits | None) -> None:
+        """Be a new version of itself that may spend this much; called by the service."""
+        self._limits = limits
+        self.version += 1
+
+
+def checked_context(context: object) -> int | None:
+    """Return a context budget in tokens.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    if context is None or (isinstance(context, int) and not isinstance(context, bool) and context > 0):
+        return context
+    msg = f"context={context!r}: it should be a number of tokens above 0, or None for 60 % of the model's window"
+    raise ValueError(msg)
+
+
+def _checked_limits(limits: object) -> Limits | None:
+    if limits is not None and not isinstance(limits, Limits):
+        msg = f"limits={limits!r}: it should be Limits(tokens=…, usd=…, runs=…) or None"
+        raise TypeError(msg)
+    return limits
 
 
 def slug(name: str) -> str:

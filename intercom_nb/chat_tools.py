@@ -7,6 +7,7 @@ can speak as somebody else. What the methods say is what the model reads.
 from collections.abc import Iterable
 
 from intercom_nb.errors import InterComError, InvalidToolError, ToolCallError, listed
+from intercom_nb.messages import Message
 from intercom_nb.routing import Router
 from intercom_nb.store import Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
@@ -36,7 +37,12 @@ class ChatTools:
             The text.
         """
         accepted = self._post(chat_id, message)
-        return f"sent to {accepted}; an answer would come in a later turn"
+        receiver = accepted.chat_id or accepted.receiver_id
+        if self._router.waits(accepted):
+            return (
+                f"kept for {receiver}: too little new was said there, so a person must let it through; do not repeat it"
+            )
+        return f"sent to {receiver}; an answer would come in a later turn"
 
     def create_chat(self, agent_ids: list[str], name: str, description: str, message: str | None = None) -> str:
         """Create a group chat of yourself and two or more others; you become its admin.
@@ -72,12 +78,12 @@ class ChatTools:
         chat = self._router.leave(self._tx, self._agent_id, chat_id)
         return f"you have left {chat.id}"
 
-    def _post(self, chat_id: str, text: str) -> str:
+    def _post(self, chat_id: str, text: str) -> Message:
         # The key makes the log itself refuse a message that one step would send twice.
         key = f"{self._run_id}:{self._step}:{self._sent}"
         message = self._router.post(self._tx, text, chat_id, self._agent_id, run_id=self._run_id, key=key)
         self._sent += 1
-        return str(message.chat_id or message.receiver_id)
+        return message
 
     def carry_out(self, call: ToolCall, others: tuple[str, ...] = ()) -> tuple[str, bool]:
         """Return what the model is told about its call, and whether the call failed.
@@ -112,15 +118,15 @@ CHAT_TOOLS: dict[str, Tool] = {
 """The chat tools by name, in the order the model sees them."""
 
 
-def check_tools(tools: Iterable[Tool]) -> None:
+def check_tools(tools: Iterable[Tool], others: Iterable[str] = ()) -> None:
     """Check that an agent's own tools can stand beside the chat tools.
 
     Raises
     ------
     InvalidToolError
-        If one has the name of a chat tool, or of another.
+        If one has the name of a chat tool, of another, or one of these others.
     """
-    taken = set(CHAT_TOOLS)
+    taken = {*CHAT_TOOLS, *others}
     for tool in tools:
         if tool.name.casefold() in taken:
             raise InvalidToolError(tool.function, "another tool of the agent has that name; rename the function")

@@ -16,13 +16,16 @@ __all__ = [
     "AdminChanged",
     "AgentVersion",
     "ChatCreated",
+    "Compacted",
     "Delivered",
     "Fact",
+    "Held",
     "ItemsAdded",
     "MemberJoined",
     "MemberLeft",
     "Noted",
     "Posted",
+    "Released",
     "RunBegan",
     "RunEnded",
     "RunReopened",
@@ -67,7 +70,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion(Fact):
-    """An agent or person was added, or its mission or description changed."""
+    """An agent or person was added, or its mission, description or limits changed."""
 
     table: ClassVar[str] = "agents"
     agent_id: str
@@ -81,6 +84,11 @@ class AgentVersion(Fact):
     tools: str
     mail: str
     created_at: int
+    max_runs: float | None = None
+    max_tokens: float | None = None
+    max_usd: float | None = None
+    notes: int = 0
+    context: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,27 @@ class Delivered(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Held(Fact):
+    """From this message on, what agents say in a channel waits for a person."""
+
+    table: ClassVar[str] = "holds"
+    channel: str
+    held_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released(Fact):
+    """What waited in a channel is delivered."""
+
+    channel: str
+    released_seq: int
+
+    def statement(self) -> Statement:
+        sql = "UPDATE holds SET released_seq = ? WHERE channel = ? AND released_seq IS NULL"
+        return sql, ((self.released_seq, self.channel),)
+
+
+@dataclass(frozen=True, slots=True)
 class Taken(Fact):
     """A run consumed deliveries: from here on they are part of its agent's conversation."""
 
@@ -237,11 +266,12 @@ class StepTaken(Fact):
     error: str | None
     created_at: int
     held: str | None = None
+    kind: Literal["answer", "compact"] = "answer"
 
     def statement(self) -> Statement:
         sql = (
             "INSERT INTO steps (run_id, step, seq, model, input_tokens, cached_tokens, output_tokens, usd, latency_s, "
-            "error, created_at, held) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "error, created_at, held, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (run_id, step) DO UPDATE SET held = NULL, seq = excluded.seq WHERE held IS NOT NULL"
         )
         return sql, (astuple(self),)
@@ -263,6 +293,20 @@ class ItemsAdded(Fact):
             for n, item in enumerate(self.items)
         )
         return "INSERT INTO items (agent_id, idx, run_id, step, type, payload) VALUES (?, ?, ?, ?, ?, ?)", rows
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted(Fact):
+    """The items of a conversation before place `until_idx` are no longer sent; the payload is, in their place."""
+
+    table: ClassVar[str] = "compactions"
+    agent_id: str
+    seq: int
+    run_id: str
+    until_idx: int
+    how: str
+    payload: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Item, Message
 
 __all__ = ["Host"]
@@ -12,6 +13,12 @@ class Host(Protocol):
 
     def start(self) -> None:
         """Let agents run."""
+
+    def pause(self, agent_id: str | None = None) -> None:
+        """Let an agent make no further model call."""
+
+    def resume(self, agent_id: str | None = None) -> None:
+        """Let an agent go on."""
 
     def send_message(self, message: str, receiver_id: str, sender_id: str | None = None) -> Message:
         """Accept a message."""
@@ -24,6 +31,15 @@ class Host(Protocol):
 
     def edit(self, agent_id: str, *, mission: str | None = None, description: str | None = None) -> None:
         """Change what an agent is for, or how others see it."""
+
+    def limit(self, agent_id: str, limits: Limits | None) -> None:
+        """Change what an agent may spend."""
+
+    def history_of(self, agent_id: str) -> list[Item]:
+        """Return all items of an agent."""
+
+    def spent_of(self, agent_id: str) -> Spent:
+        """Return what an agent has spent."""
 
     def retry(self, agent_id: str | None = None) -> int:
         """Try failed runs again."""

@@ -36,6 +36,7 @@ class Lifecycle:
     def __init__(self, limits: Limits) -> None:
         self.state: State = "new"
         self.reason = ""
+        self._details: dict[str, str] = {}
         self.limits = limits
         self.spent = Spent()
         self._changed = threading.Condition()
@@ -81,6 +82,8 @@ class Lifecycle:
                 return
             # A conversation that had ended before it was stopped keeps the reason it ended for.
             ended = reason == "stopped" and not self.at_work and self.reason not in ("", "paused")
+            if not ended:
+                self._details = {}
             self._change(state, self.reason if ended else reason)
         self.on_halt(state, reason)  # outside the lock: it writes to the log
 
@@ -91,13 +94,18 @@ class Lifecycle:
                 self._set(self.state, busy=True)
                 self.reason = "" if self.state in ("new", "running") else self.reason
 
-    def quiet(self, reason: str) -> None:
-        """Nobody has anything to do any more."""
+    def quiet(self, reason: str, detail: str = "") -> None:
+        """Nobody has anything to do any more; `detail` says more about the reason, in a sentence of its own."""
         with self._changed:
+            self._details = {reason: detail} if detail else {}
             self._set(self.state, busy=False)
             if self.state == "running":
                 self.reason = reason
                 self._tell()
+
+    def sentence(self, reason: str) -> str:
+        """Return why it is not at work, in words."""
+        return self._details.get(reason) or sentence(reason)
 
     def may_step(self, *, new_run: bool = False) -> bool:
         """Return whether another model call is allowed; pauses with the limit's name if one forbids it."""
@@ -171,6 +179,7 @@ _SENTENCES = {
     "quiet": "quiet: nobody has anything left to say",
     "steps": "quiet, but a run was cut off at its limit of steps",
     "failed": "quiet, but a run failed; intercom.retry() tries it again",
+    "courtesy": "quiet, but some said too little new, and their mail waits; intercom.release() delivers it",
     "paused": "paused; intercom.resume() goes on",
     "stopped": "stopped",
     "timeout": "still at work",

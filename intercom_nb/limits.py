@@ -21,7 +21,7 @@ class Limits:
     tokens : int
         Input and output tokens, as servers count them.
     usd : float
-        US dollars; calls of unknown price count nothing.
+        US dollars; calls of unknown price count nothing here, and `Spent.unpriced` says how many there were.
     seconds : float
         Time during which somebody was at work; idle time does not count.
 
@@ -55,6 +55,8 @@ class Spent:
         Accepted messages, runs begun, model calls, input and output tokens.
     usd : float
         US dollars, of the calls whose price is known.
+    unpriced : int
+        Model calls whose price is not known; what they cost is missing in `usd`.
     """
 
     messages: int = 0
@@ -62,6 +64,7 @@ class Spent:
     steps: int = 0
     tokens: int = 0
     usd: float = 0.0
+    unpriced: int = 0
 
     def reached(self, limits: Limits, *, seconds: float = 0.0, new_run: bool = False) -> str | None:
         """Return the name of a limit that forbids another model call; None if none does."""
@@ -71,4 +74,6 @@ class Spent:
     def __str__(self) -> str:
         """Return the one line shown while somebody waits."""
         cost = f", ${self.usd:.4f}" if self.usd else ""
-        return f"{self.messages} messages, {self.runs} runs, {self.tokens:,} tokens{cost}"
+        calls = "1 call" if self.unpriced == 1 else f"{self.unpriced:,} calls"
+        unknown = f"{' +' if cost else ','} {calls} of unknown price" if self.unpriced else ""
+        return f"{self.messages} messages, {self.runs} runs, {self.tokens:,} tokens{cost}{unknown}"

@@ -6,12 +6,24 @@ and added the facts that say so.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from intercom_nb.agent import Agent
 from intercom_nb.chat import Chat
+from intercom_nb.courtesy import Courtesy, channel_of
 from intercom_nb.directory import Directory, Member
 from intercom_nb.errors import ChatRuleError, listed
-from intercom_nb.facts import AdminChanged, ChatCreated, Delivered, MemberJoined, MemberLeft, Posted, micros
+from intercom_nb.facts import (
+    AdminChanged,
+    ChatCreated,
+    Delivered,
+    Held,
+    MemberJoined,
+    MemberLeft,
+    Posted,
+    Released,
+    micros,
+)
 from intercom_nb.host import Host
 from intercom_nb.messages import Message, checked_name, clean
 from intercom_nb.store import Transaction
@@ -19,7 +31,13 @@ from intercom_nb.store import Transaction
 __all__ = ["Router", "check_message"]
 
 _FEWEST = 3  # members of a group: two are a direct chat
-Deliver = Callable[[Message, Sequence[str], Sequence[str]], None]
+
+
+class Deliver(Protocol):
+    """What brings a message to those who receive it."""
+
+    def __call__(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str], *, held: bool) -> None:
+        """Deliver a message to agents and persons; one that is held waits for a person first."""
 
 
 class Router:
@@ -32,13 +50,28 @@ class Router:
     host : Host
         The service; chats made here belong to it.
     deliver : callable
-        Called with a message, the ids of the agents and of the persons who receive it, once it is durable.
+        Called with a message, the ids of the agents and of the persons who receive it, and whether it waits for a
+        person, once it is durable.
+    let_go : callable
+        Called with the channels whose mail waits no longer, once that is durable.
+    guard : Courtesy, optional
+        Looks at what agents say to each other.
     """
 
-    def __init__(self, directory: Directory, host: Host, deliver: Deliver) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        host: Host,
+        deliver: Deliver,
+        *,
+        let_go: Callable[[Sequence[str]], None],
+        guard: Courtesy | None = None,
+    ) -> None:
         self._directory = directory
         self._host = host
         self._deliver = deliver
+        self._let_go = let_go
+        self.guard = guard
 
     def post(
         self,
@@ -77,7 +110,52 @@ class Router:
         tx.add(Posted(message, key))
         deliveries = Delivered(seq, agents, "pending"), Delivered(seq, persons, "consumed")
         tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
-        tx.after(lambda: self._deliver(message, agents, persons))
+        held = self._guarded(tx, message, sender, party)
+        tx.after(lambda: self._deliver(message, agents, persons, held=held))
+        return message
+
+    def _guarded(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
+        """Let the guard look at a message; return whether it waits for a person."""
+        if self.guard is None or not isinstance(party, Agent | Chat):
+            return False
+        if not isinstance(sender, Agent):
+            # A person has a word with one of them, or with the group: that is what their mail was waiting for.
+            self.release(tx, [party.id])
+            return False
+        name = channel_of(message)
+        verdict = self.guard.hear(message)
+        if verdict.why:
+            told = (
+                "; they are told" if verdict.tell else "; their mail there waits for a person" if verdict.hold else ""
+            )
+            text = f"{message.id} in {name}: {verdict.why}, {verdict.n} in a row{told}"
+            tx.note("courtesy", text, agent_id=sender.id, chat_id=message.chat_id)
+        if verdict.hold:
+            tx.add(Held(name, message.seq))
+        return name in self.guard.held
+
+    def waits(self, message: Message) -> bool:
+        """Return whether a message waits for a person."""
+        return self.guard is not None and channel_of(message) in self.guard.held
+
+    def release(self, tx: Transaction, ids: Iterable[str]) -> list[str]:
+        """Deliver what waits between these parties, or all that waits; return the channels in which something did."""
+        channels = [] if self.guard is None else self.guard.concerns(ids)
+        for name in channels:
+            tx.add(Released(name, tx.seq()))
+            tx.note("released", f"what waited in {name} is delivered")
+            if self.guard is not None:
+                self.guard.release(name)
+        if channels:
+            tx.after(lambda: self._let_go(channels))
+        return channels
+
+    def remark(self, tx: Transaction, text: str, agent_id: str, run_id: str, *, key: str) -> Message:
+        """Accept a text from the program that a run is given to read at once: it wakes nobody and is never pending."""
+        seq = tx.seq()
+        message = Message(seq, f"m-{seq}", text, None, agent_id, None, tx.time, run_id)
+        tx.add(Posted(message, key), Delivered(seq, (agent_id,), "pending"))
+        tx.after(lambda: self._deliver(message, (), (), held=False))
         return message
 
     def _other(self, receiver: Member, sender: Member | None) -> Member:

@@ -9,8 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from intercom_nb.directory import Directory
 from intercom_nb.errors import LifecycleError, LogError, RecordingError
-from intercom_nb.lifecycle import Lifecycle, State, sentence
+from intercom_nb.lifecycle import Lifecycle, State
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Models
 from intercom_nb.notebook import Progress
@@ -29,6 +30,7 @@ class Running:
 
     name: str
     store: Store
+    registry: Directory
     _models: Models
     _lifecycle: Lifecycle
     _runtime: InProcess
@@ -42,10 +44,10 @@ class Running:
         if lifecycle.state == "new":
             return "not started"
         if lifecycle.state == "stopped" and lifecycle.reason != "stopped":
-            return f"stopped ({sentence(lifecycle.reason)})"
+            return f"stopped ({lifecycle.sentence(lifecycle.reason)})"
         if lifecycle.at_work:
             return ", ".join(filter(None, ["at work", self._models.notice]))
-        return sentence(lifecycle.reason)
+        return lifecycle.sentence(lifecycle.reason)
 
     @property
     def state(self) -> State:
@@ -96,13 +98,69 @@ class Running:
         self._runtime.start(self._runs.react, self._models.close)
         self._runs.wake()
 
-    def pause(self) -> None:
-        """Make no further model call; calls in flight end and are kept. `resume` goes on."""
-        self._lifecycle.halt("paused", "paused")
+    def step(self) -> str | None:
+        """Let one agent have one run, then pause again; returns at once.
 
-    def resume(self) -> None:
-        """Go on after a pause or after a limit was met."""
-        self.start()
+        Whose turn it is: that of an interrupted run, else of whoever got mail first.
+
+        Returns
+        -------
+        str or None
+            The agent's id; None if nobody has anything to do.
+
+        Raises
+        ------
+        LifecycleError
+            If it is running, or has stopped.
+        """
+        if self._lifecycle.state == "running":
+            msg = f"{self.name} is running, not step by step; pause() it first"
+            raise LifecycleError(msg)
+        self._lifecycle.run()
+        self._runtime.start(self._runs.react, self._models.close)
+        return self._runs.wake_one()
+
+    def pause(self, agent_id: str | None = None) -> None:
+        """Make no further model call; calls in flight end and are kept. `resume` goes on.
+
+        Parameters
+        ----------
+        agent_id : str, optional
+            Of one agent: it alone is paused, and its mail waits while the others go on.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such agent.
+        """
+        if agent_id is None:
+            self._lifecycle.halt("paused", "paused")
+        else:
+            self._check_open()
+            self._runs.pause(self.registry.get_agent(agent_id).id)
+
+    def resume(self, agent_id: str | None = None) -> None:
+        """Go on after a pause or after a limit was met, the service's or an agent's own.
+
+        Parameters
+        ----------
+        agent_id : str, optional
+            Of one agent that was paused alone.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is no such agent.
+        LifecycleError
+            If it has stopped.
+        """
+        if agent_id is not None:
+            self._check_open()
+            self._runs.resume(self.registry.get_agent(agent_id).id)
+        elif self._lifecycle.state == "running":
+            self._runs.wake()
+        else:
+            self.start()
 
     def stop(self) -> None:
         """Stop for good: end every run at once, close the log, end the threads. A second call does nothing.
@@ -121,6 +179,7 @@ class Running:
         with self._stopping:  # whoever calls second returns when it has stopped, not before
             self._lifecycle.halt("stopped", "stopped")
             self._runtime.stop()
+            self._runs.close()
             self.store.close()
             atexit.unregister(self.stop)
         self._models.check_played(whole=self.reason == "quiet")
@@ -145,8 +204,9 @@ class Running:
         Returns
         -------
         str
-            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``paused``, ``stopped``, or the name of the
-            limit that was met.
+            ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``courtesy`` if some said nothing new to each
+            other any more and their mail waits for you (`InterComService.release`); ``paused``, ``stopped``, or the
+            name of the limit that was met. `status` says more.
 
         Raises
         ------
@@ -164,7 +224,7 @@ class Running:
         except KeyboardInterrupt:
             line.show(f"{self.name}: interrupted; the agents go on, intercom.stop() ends them", last=True)
             raise
-        line.show(f"{self.name}: {sentence(reason)} ({self.spent})", last=True)
+        line.show(f"{self.name}: {self._lifecycle.sentence(reason)} ({self.spent})", last=True)
         self._models.check_played()
         return reason
 
@@ -190,7 +250,7 @@ class Running:
 
     def _halted(self, state: str, reason: str) -> None:
         with contextlib.suppress(LogError):  # it may be the log itself that has failed
-            self._note(state, f"{self.name}: {sentence(reason)}")
+            self._note(state, f"{self.name}: {self._lifecycle.sentence(reason)}")
 
     def _note(self, kind: str, text: str) -> None:
         with self.store.transaction() as tx:

@@ -4,6 +4,9 @@ A second delivery of a message to the same receiver, a second unfinished run of 
 repeated idempotency key each violate a key. Columns are flat; times are microseconds since 1970-01-01 UTC. One
 counter, ``seq``, numbers messages, versions, memberships, runs, steps and events alike, so "the state as of seq k" is
 well defined.
+
+``items`` are never changed: of an agent's items, those before the newest ``until_idx`` in ``compactions`` are no longer
+sent to its model; the ``payload`` of that row, a JSON list of items, is sent in their place.
 """
 
 __all__ = ["HALF_STATES", "LAST_SEQ", "SCHEMA", "VERSION"]
@@ -16,6 +19,7 @@ CREATE TABLE agents (
     agent_id TEXT NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('agent', 'person')), name TEXT NOT NULL, description TEXT NOT NULL,
     mission TEXT NOT NULL, model TEXT, tools TEXT NOT NULL, mail TEXT NOT NULL, created_at INTEGER NOT NULL,
+    max_runs REAL, max_tokens REAL, max_usd REAL, notes INTEGER NOT NULL DEFAULT 0, context INTEGER,
     PRIMARY KEY (agent_id, version)) STRICT;
 CREATE TABLE chats (
     chat_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
@@ -34,6 +38,9 @@ CREATE TABLE deliveries (
     state TEXT NOT NULL CHECK (state IN ('pending', 'consumed')), run_id TEXT,
     PRIMARY KEY (agent_id, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox ON deliveries (agent_id, seq) WHERE state = 'pending';
+CREATE TABLE holds (
+    channel TEXT NOT NULL, held_seq INTEGER NOT NULL, released_seq INTEGER, PRIMARY KEY (channel, held_seq)) STRICT;
+CREATE UNIQUE INDEX one_hold ON holds (channel) WHERE released_seq IS NULL;
 CREATE TABLE runs (
     run_id TEXT PRIMARY KEY, agent_id TEXT NOT NULL, agent_version INTEGER NOT NULL, began_seq INTEGER NOT NULL,
     began_at INTEGER NOT NULL, turn_idx INTEGER NOT NULL, chat_list TEXT, attempts INTEGER NOT NULL DEFAULT 1,
@@ -42,10 +49,18 @@ CREATE UNIQUE INDEX one_run ON runs (agent_id) WHERE ended_seq IS NULL;
 CREATE TABLE steps (
     run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, seq INTEGER NOT NULL, model TEXT NOT NULL,
     input_tokens INTEGER, cached_tokens INTEGER, output_tokens INTEGER, usd REAL, latency_s REAL, error TEXT,
-    created_at INTEGER NOT NULL, held TEXT, PRIMARY KEY (run_id, step)) STRICT;
+    created_at INTEGER NOT NULL, held TEXT,
+    kind TEXT NOT NULL DEFAULT 'answer' CHECK (kind IN ('answer', 'compact')), PRIMARY KEY (run_id, step)) STRICT;
 CREATE TABLE items (
     agent_id TEXT NOT NULL, idx INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
     type TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (agent_id, idx)) STRICT;
+CREATE TABLE compactions (
+    agent_id TEXT NOT NULL, seq INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, until_idx INTEGER NOT NULL,
+    how TEXT NOT NULL CHECK (how IN ('compacted', 'summary', 'dropped')), payload TEXT NOT NULL,
+    created_at INTEGER NOT NULL, PRIMARY KEY (agent_id, seq)) STRICT;
+CREATE TABLE notes (
+    seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
+    text TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
 CREATE TABLE tool_calls (
     run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, n INTEGER NOT NULL, call_id TEXT NOT NULL,
     name TEXT NOT NULL, arguments TEXT NOT NULL, began_at INTEGER NOT NULL, ended_at INTEGER, output TEXT,
@@ -63,6 +78,9 @@ SELECT MAX(seq) FROM (
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM messages
     UNION ALL SELECT COALESCE(MAX(MAX(began_seq, COALESCE(ended_seq, 0))), 0) FROM runs
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM steps
+    UNION ALL SELECT COALESCE(MAX(COALESCE(released_seq, 0)), 0) FROM holds
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM compactions
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM notes
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM events)
 """
 

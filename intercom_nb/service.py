@@ -3,28 +3,33 @@
 import atexit
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import EllipsisType
+from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
-from intercom_nb.agent import Agent, slug
+from intercom_nb.agent import Agent, checked_context, slug
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.cards import service_html
 from intercom_nb.chat import Chat
 from intercom_nb.chat_tools import check_tools
+from intercom_nb.courtesy import Courtesy
+from intercom_nb.desk import Desk, Options
 from intercom_nb.directory import Directory, Member
 from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
-from intercom_nb.limits import Limits
+from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Item, Message, checked_name, checked_text
 from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, Models, Settings
 from intercom_nb.notebook import note, replace_running
+from intercom_nb.notes import NOTE_TOOLS
 from intercom_nb.person import Person
-from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_spent
+from intercom_nb.prices import Price, Prices
+from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_guard, load_spent
 from intercom_nb.routing import Router, check_message
 from intercom_nb.running import Running
-from intercom_nb.runs import Desk, Runs
+from intercom_nb.runs import Runs
 from intercom_nb.runtime import InProcess
 from intercom_nb.settings import setting
 from intercom_nb.store import Store
@@ -72,6 +77,19 @@ class InterComService(Running):
         Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
     chat_list : {"newest", "every"}, default "newest"
         Whether only an agent's newest turn shows its chat list, or every stored one.
+    prices : mapping of str to Price, optional
+        What models cost, by name, where the built-in price list does not know or is wrong. A call of unknown price
+        is logged without one.
+    max_output_tokens : int, optional
+        What a model may write at most in one call. Limits are checked before each call with what it may at most
+        use; unless this is set, with the most that its model has written so far.
+    context : int, optional
+        Tokens that a request may have before the conversation of its agent is compacted. Default: 60 % of the model's
+        window by the built-in list, which is taken to be 128,000 for a model that it does not know.
+    courtesy : bool, default True
+        Whether to look out for agents who only thank each other, agree or repeat themselves: after a few such
+        messages in a row they are told, after a few more what they write to each other waits until a person
+        writes to one of them or calls `release`.
 
     Raises
     ------
@@ -111,6 +129,10 @@ class InterComService(Running):
         play: str | Path | None = None,
         thread_logs: bool = True,
         chat_list: Literal["newest", "every"] = "newest",
+        prices: Mapping[str, Price] = MappingProxyType({}),
+        max_output_tokens: int | None = None,
+        context: int | None = None,
+        courtesy: bool = True,
     ) -> None:
         self.name = checked_name(name, kind="service")
         if chat_list not in ("newest", "every"):
@@ -125,9 +147,10 @@ class InterComService(Running):
             name=slug(self.name),
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
+        options = Options(chat_list == "every", Prices(prices), max_output_tokens, courtesy, checked_context(context))
         meta = {"name": self.name, "chat_list": chat_list}
         store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
-        self._set_up(store, models, limits, thread_logs=thread_logs)
+        self._set_up(store, models, limits, options, thread_logs=thread_logs)
         atexit.register(self.stop)
         replace_running(self.name, self)  # last: a service that could not be made replaces nobody
 
@@ -148,6 +171,10 @@ class InterComService(Running):
         record: str | Path | None = None,
         play: str | Path | None = None,
         thread_logs: bool = True,
+        prices: Mapping[str, Price] = MappingProxyType({}),
+        max_output_tokens: int | None = None,
+        context: int | None = None,
+        courtesy: bool = True,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
 
@@ -159,7 +186,8 @@ class InterComService(Running):
             A log, as `log` names it.
         tools : iterable of callable
             The functions that its agents have as tools: functions are not in the log, only their names.
-        model, limits, base_url, api_key, client, max_concurrency, max_retries, timeout, record, play, thread_logs
+        model, limits, base_url, api_key, client, max_concurrency, max_retries, timeout, record, play, thread_logs,
+        prices, max_output_tokens, context, courtesy
             As for a new service; none of them is in the log.
 
         Raises
@@ -179,7 +207,14 @@ class InterComService(Running):
                 settings=Settings(max_concurrency, max_retries, timeout, record, play),
                 name=slug(self.name),
             )
-            self._set_up(store, models, limits, thread_logs=thread_logs)
+            options = Options(
+                store.meta["chat_list"] == "every",
+                Prices(prices),
+                max_output_tokens,
+                courtesy,
+                checked_context(context),
+            )
+            self._set_up(store, models, limits, options, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
         except Exception:
             store.close()
@@ -189,7 +224,7 @@ class InterComService(Running):
             note(f"{self.name}: {store.recovered}")
         return self
 
-    def _set_up(self, store: Store, models: Models, limits: Limits, *, thread_logs: bool) -> None:
+    def _set_up(self, store: Store, models: Models, limits: Limits, options: Options, *, thread_logs: bool) -> None:
         self.store = store
         self.registry = Directory()
         self._models = models
@@ -207,9 +242,11 @@ class InterComService(Running):
             models=models,
             lifecycle=self._lifecycle,
             ring=self._runtime.ring,
-            every_chat_list=store.meta["chat_list"] == "every",
+            options=options,
         )
-        self._router = self._runs.router = Router(self.registry, self, self._deliver)
+        guard = Courtesy() if options.courtesy else None
+        self._router = Router(self.registry, self, self._deliver, let_go=self._runs.let_go, guard=guard)
+        self._runs.route_by(self._router)
         self._thread_logs = None
         if thread_logs and store.path is not None:
             self._thread_logs = ThreadLogs(store.path.parent / file_name(self.name), self.registry.name_of)
@@ -219,6 +256,7 @@ class InterComService(Running):
         load_directory(self.store, self.registry, self, functions)
         self._runs.desks = load_desks(self.store, self.registry, self._models)
         self._lifecycle.spent = load_spent(self.store)
+        load_guard(self.store, self._runs.desks, self._router.guard)
         for member in self.registry.members:
             if isinstance(member, Person):
                 received = "seq IN (SELECT seq FROM deliveries WHERE agent_id = ?)"
@@ -283,7 +321,7 @@ class InterComService(Running):
                 msg = f"add() takes agents, not {agent!r}; for a person, call add_person(name)"  # type: ignore[unreachable]
                 raise TypeError(msg)
             agent.check_free(self)
-            check_tools(agent.tools)
+            check_tools(agent.tools, NOTE_TOOLS if agent.notes else ())
             self._models.named(agent.model)
         with self._transaction() as tx:
             for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
@@ -325,6 +363,22 @@ class InterComService(Running):
             agent.edited(mission, description)
             tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
         tx.wait()
+
+    def history_of(self, agent_id: str) -> list[Item]:
+        """Return all items of an agent, also those that compaction has replaced; oldest first, read from the log."""
+        return self._runs.history(self._runs.desks[agent_id])
+
+    def limit(self, agent_id: str, limits: Limits | None) -> None:
+        """Change what an agent may spend itself; setting `Agent.limits` does the same."""
+        agent = self.registry.get_agent(agent_id)
+        with self._transaction() as tx:
+            agent.limited(limits)
+            tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
+        tx.wait()
+
+    def spent_of(self, agent_id: str) -> Spent:
+        """Return what an agent has spent; a copy."""
+        return replace(self._runs.desks[agent_id].spent)
 
     def get_chat_list_for(self, agent_id: str) -> list[dict[str, str]]:
         """Return whom an agent can reach: dicts of ``id name description type``, agents first, then its groups.
@@ -427,10 +481,24 @@ class InterComService(Running):
             self._router.remove_member(tx, admin_id, agent_id, chat_id)
         tx.wait()
 
-    def _deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str]) -> None:
+    def release(self, *ids: str) -> int:
+        """Deliver the mail of agents whom the guard against courtesy stopped; returns in how many channels some waited.
+
+        Parameters
+        ----------
+        *ids : str
+            Of two agents: what they wrote to each other; of one: everything to and from it; of a group: what was
+            written there. None: everything.
+        """
+        with self._transaction() as tx:
+            channels = self._router.release(tx, [self.registry.party(given).id for given in ids])
+        tx.wait()
+        return len(channels)
+
+    def _deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str], *, held: bool) -> None:
         for person_id in person_ids:
             self._inboxes[person_id].append(message)
-        self._runs.deliver(message, agent_ids)
+        self._runs.deliver(message, agent_ids, held=held)
         if self._subscribers:
             self._runtime.call_soon(self._tell, message)
 

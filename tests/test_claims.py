@@ -198,7 +198,7 @@ def test_a_thanks_loop_ends_by_itself_and_says_why():
             for name, other in [("Ann", "bob"), ("Bob", "ann")]
         }
     )
-    with society(script, "Ann", "Bob", limits=Limits(runs=30)) as intercom:
+    with society(script, "Ann", "Bob", limits=Limits(runs=30), courtesy=False) as intercom:
         intercom["ann"].begin()
         reason = intercom.wait(20)
         runs = intercom.spent.runs

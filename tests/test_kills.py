@@ -163,7 +163,9 @@ class World:
     def open(self) -> InterComService:
         """Open the log, as whoever goes on after a crash does."""
         model = ScriptedAssistant(default=self.policy)
-        return InterComService.open(self.log, model=model, tools=[self.press, self.knock], limits=LIMITS)
+        return InterComService.open(
+            self.log, model=model, tools=[self.press, self.knock], limits=LIMITS, courtesy=False
+        )
 
     def send_next(self, intercom: InterComService, n: int) -> None:
         """Send the n-th message of the person; once it is acknowledged, note that."""
@@ -534,7 +536,7 @@ def test_killed_half_way_through_a_transaction_nothing_of_it_is_left(nursery, tw
 def commits_and_never_rings(path: Path, reached: Connection) -> None:
     """Make a message durable, and be killed before its receiver is told."""
     intercom = opened(path, named_press())
-    intercom._runs.deliver = lambda *_: hang(reached)
+    intercom._runs.deliver = lambda *_, **__: hang(reached)
     intercom.start()
     intercom.send_message("Hello", "bob", "you")
 

@@ -49,7 +49,7 @@ def pong(receiver_id: str):
 
 def never_silent(scripted, **settings) -> InterComService:
     """Return a service of two agents who talk to each other without end."""
-    intercom = scripted({"Ann": pong("bob"), "Bob": pong("ann")}, **settings)
+    intercom = scripted({"Ann": pong("bob"), "Bob": pong("ann")}, courtesy=False, **settings)
     intercom.add(Agent("Ann"), Agent("Bob"))
     return intercom
 
@@ -164,7 +164,7 @@ def test_wait_does_not_return_between_two_runs(scripted):
     """A message that is on its way counts as something left to do."""
     for n in range(20):
         turns = [step for _ in range(10) for step in (tell("bob", "ping"), "(sent)")]
-        intercom = scripted({"Ann": turns, "Bob": pong("ann")}, name=f"between {n}")
+        intercom = scripted({"Ann": turns, "Bob": pong("ann")}, name=f"between {n}", courtesy=False)
         intercom.add(Agent("Ann"), Agent("Bob"))
         intercom.start()
         intercom["ann"].begin()

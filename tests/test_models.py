@@ -9,7 +9,7 @@ import pytest
 
 from intercom_nb import Agent, Fail, InterComService, MissingKeyError, ScriptedAssistant, call
 from intercom_nb.models import Models, Usage
-from intercom_nb.models.prices import usd_of
+from intercom_nb.models.price_list import usd_of
 from intercom_nb.models.values import Address
 
 KEY = "sk-proj-SECRET0123456789abcdef"

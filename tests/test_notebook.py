@@ -73,7 +73,7 @@ def moves(seconds=5):
 
 MAKE = """
 endless = ScriptedAssistant({"Ann": pong("bob"), "Bob": pong("ann")}, delay=0.02)
-intercom = InterComService("beside", model=endless, logs="logs")
+intercom = InterComService("beside", model=endless, logs="logs", courtesy=False)
 intercom.add(Agent("Ann"), Agent("Bob"))
 intercom.start()
 _ = intercom["ann"].begin()
@@ -81,7 +81,7 @@ _ = intercom["ann"].begin()
 
 MAKE_NOISY = """
 noisy = {"Ann": pong("bob", call("shout", text="hi")), "Bob": pong("ann", call("murmur", text="hm"))}
-intercom = InterComService("beside", model=ScriptedAssistant(noisy, delay=0.02), logs="logs")
+intercom = InterComService("beside", model=ScriptedAssistant(noisy, delay=0.02), logs="logs", courtesy=False)
 intercom.add(Agent("Ann", tools=[shout]), Agent("Bob", tools=[murmur]))
 intercom.start()
 _ = intercom["ann"].begin()

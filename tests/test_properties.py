@@ -23,6 +23,7 @@ from intercom_nb.messages import read_turn
 
 PLACES = st.integers(0, 60)
 HOPS = st.sampled_from([0, 1, 1, 2])
+CONTEXT = 2_600  # tokens; guideline and tools take most of it, so a few turns are too long
 QUIET_S = 60  # far more than any example needs: a service that is not quiet by then never will be
 
 
@@ -219,7 +220,8 @@ class Conversations(RuleBasedStateMachine):
         """Add an agent."""
         name = f"Agent {len(self.agents) + 1}"
         mission = self.unique("mission")
-        agent = Agent(name, description=f"is\n{name}", mission=mission, mail="asap" if asap else "when_idle")
+        mail = "asap" if asap else "when_idle"
+        agent = Agent(name, description=f"is\n{name}", mission=mission, mail=mail, context=CONTEXT)
         self.intercom.add(agent)
         self.agents.append(agent.id)
         self.missions[agent.id] = [mission]

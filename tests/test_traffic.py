@@ -28,14 +28,20 @@ def log(tmp_path):
     with closing(sqlite3.connect(path)) as log:
         log.executescript(SCHEMA)
         log.executemany("INSERT INTO meta VALUES (?, ?)", [("schema", "1"), ("name", "log")])
-        agent = "INSERT INTO agents VALUES (?, 1, ?, ?, ?, 'D.', '', NULL, '[]', 'when_idle', 0)"
+        agent = (
+            "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, tools, mail, created_at) "
+            "VALUES (?, 1, ?, ?, ?, 'D.', '', '', 'when_idle', 0)"
+        )
         kinds = ["agent", "agent", "agent", "person"]
         rows = [(name.lower(), n, kind, name) for n, (name, kind) in enumerate(zip(NAMES, kinds, strict=True))]
         log.executemany(agent, rows)
         log.execute("INSERT INTO chats VALUES ('chat-1', 5, 'Plan', '', 'ann', 0)")
         run = "INSERT INTO runs VALUES (?, ?, 1, ?, 0, 0, NULL, 1, 90, 1, 'silent', NULL)"
         log.executemany(run, [("run-1", "ann", 6), ("run-2", "bob", 7), ("run-3", "cid", 8)])
-        step = "INSERT INTO steps VALUES (?, ?, ?, 'm', ?, 0, ?, ?, NULL, NULL, 0, NULL)"
+        step = (
+            "INSERT INTO steps (run_id, step, seq, model, input_tokens, cached_tokens, output_tokens, usd, created_at) "
+            "VALUES (?, ?, ?, 'm', ?, 0, ?, ?, 0)"
+        )
         log.executemany(step, [("run-1", 0, 9, 60, 10, 0.5), ("run-1", 1, 10, 40, 10, 0.1)])
         log.executemany(step, [("run-2", 0, 11, 10, 2, None), ("run-3", 0, 12, 5, 1, 1.0)])
         message = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"

@@ -61,11 +61,13 @@ def spending(state: State) -> Spending:
         one = Cost(step.tokens, step.price)
         runs[step.run_id] += one
         spent.of_agent[step.agent_id] += one
-    consumed = Counter(delivery.run_id for delivery in state.deliveries)
-    for delivery in state.deliveries:
-        if delivery.run_id is not None:
-            share = runs[delivery.run_id] / consumed[delivery.run_id]
-            spent.reading[delivery.receiver_id, delivery.seq] = share
+    # What the program remarks to a run under way did not cause it.
+    remarks = {message.seq for message in state.messages if message.sender_id is None and message.run_id is not None}
+    read = [delivery for delivery in state.deliveries if delivery.run_id is not None and delivery.seq not in remarks]
+    consumed = Counter(delivery.run_id for delivery in read)
+    for delivery in read:
+        share = runs[delivery.run_id or ""] / consumed[delivery.run_id]
+        spent.reading[delivery.receiver_id, delivery.seq] = share
     sent = _senders(state)
     counts = Counter((step.run_id, step.step) for step in sent.values())
     for seq, step in sent.items():

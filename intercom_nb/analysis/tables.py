@@ -168,7 +168,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             FROM runs
                 LEFT JOIN (SELECT run_id, COUNT(*) AS n_steps, {_SPENT} FROM steps GROUP BY run_id) USING (run_id)
                 LEFT JOIN (SELECT run_id, COUNT(*) AS n_received FROM deliveries GROUP BY run_id) USING (run_id)
-                LEFT JOIN (SELECT run_id, COUNT(*) AS n_sent FROM messages GROUP BY run_id) USING (run_id)
+                LEFT JOIN (SELECT run_id, COUNT(sender_id) AS n_sent FROM messages GROUP BY run_id) USING (run_id)
             ORDER BY began_seq""",  # noqa: S608 - made of literals
         ),
         "steps": _table(

@@ -16,9 +16,9 @@ from intercom_nb.messages import Item
 from intercom_nb.models.client import Client, Settings
 from intercom_nb.models.failures import safe
 from intercom_nb.models.playing import Player
-from intercom_nb.models.prices import usd_of
+from intercom_nb.models.price_list import usd_of
 from intercom_nb.models.recording import Recorder, Tape
-from intercom_nb.models.reply import read, usage_of
+from intercom_nb.models.reply import read, usage_of, without_nulls
 from intercom_nb.models.taping import by_settings
 from intercom_nb.models.values import (
     NO_KEY,
@@ -34,6 +34,7 @@ from intercom_nb.models.values import (
 )
 from intercom_nb.offline import OFFLINE_MODEL, OfflineAssistant
 from intercom_nb.settings import setting
+from intercom_nb.tools import ToolCall
 
 __all__ = [
     "Assistant",
@@ -45,6 +46,7 @@ __all__ = [
     "Origin",
     "Reply",
     "Settings",
+    "Tape",
     "Usage",
     "default_model",
 ]
@@ -210,12 +212,28 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.label}>"
 
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether an assistant of this process answers, rather than a server."""
+        return self._client.address.app is not None
+
+    @property
+    def is_played(self) -> bool:
+        """Whether a recording answers, so that its calls cost nothing."""
+        return not self._models.tape.live
+
+    def usd(self, usage: Usage) -> float | None:
+        """Return what a call of it costs, by the built-in list; None where that is not known."""
+        return 0.0 if self.is_played else usd_of(self.name, usage, self._client.address)
+
     async def respond(
         self,
         instructions: str,
         conversation: Sequence[Item],
         tools: Sequence[Mapping[str, Any]],
         origin: Origin = Origin(),  # noqa: B008 - frozen
+        *,
+        max_output_tokens: int | None = None,
     ) -> Reply:
         """Return what the model answers to a conversation.
 
@@ -225,6 +243,8 @@ class Model:
             What it is asked.
         origin : Origin, optional
             Whose step it is.
+        max_output_tokens : int, optional
+            What it may write at most; not sent unless set.
 
         Raises
         ------
@@ -232,10 +252,35 @@ class Model:
             If the call failed for good, after all retries, or the answer makes no sense.
         """
         hear = self._models.hear if self._models.listeners else None
-        request = Request(self.name, instructions, conversation, tools, origin, hear)
+        request = Request(self.name, instructions, conversation, tools, origin, hear, max_output_tokens)
+        response, latency_s = await self._models.tape.answer(request, self._client.ask)
+        return self._reply(response, *read(response), latency_s)
+
+    async def compact(self, instructions: str, conversation: Sequence[Item], origin: Origin) -> Reply | None:
+        """Return what OpenAI's own endpoint makes of a conversation to send in its place; None anywhere else.
+
+        Raises
+        ------
+        ModelError
+            If it would not.
+        """
         tape = self._models.tape
+        if not tape.compacts(origin.agent_id, able=self._client.address.base_url == OPENAI_URL):
+            return None
+        request = Request(self.name, instructions, conversation, origin=origin, kind="compact")
         response, latency_s = await tape.answer(request, self._client.ask)
-        items, calls, text = read(response)
+        # Whole items, users' among them, and one that only the server can read: all of it goes back as it came.
+        items = tuple(without_nulls(item) for item in response["output"] if isinstance(item, dict))
+        return self._reply(response, items, (), "", latency_s)
+
+    def _reply(
+        self,
+        response: Mapping[str, Any],
+        items: tuple[Item, ...],
+        calls: tuple[ToolCall, ...],
+        text: str,
+        latency_s: float,
+    ) -> Reply:
         model, usage = str(response.get("model") or self.name), usage_of(response)
-        usd = usd_of(model, usage, self._client.address) if tape.live else 0.0
+        usd = 0.0 if self.is_played else usd_of(model, usage, self._client.address)
         return Reply(items, calls, text, model, usage, usd, latency_s)

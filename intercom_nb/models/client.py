@@ -15,7 +15,7 @@ import openai
 
 from intercom_nb.errors import ModelError
 from intercom_nb.models.chat_completions import response_of
-from intercom_nb.models.dialect import CHAT, RESPONSES, Dialect, is_missing_route
+from intercom_nb.models.dialect import CHAT, COMPACT, RESPONSES, Dialect, is_missing_route
 from intercom_nb.models.failures import Failure, failure_of, safe
 from intercom_nb.models.limiter import Limiter
 from intercom_nb.models.streaming import read_chat_stream, read_response_stream
@@ -138,6 +138,9 @@ class Client:
 
     async def _talk(self, request: Request) -> dict[str, Any]:
         """Send a request the way the endpoint takes it, and find that way if it is not known."""
+        if request.kind == "compact":
+            asked = {"model": request.model, "instructions": request.instructions, "input": request.conversation}
+            return await self._post(COMPACT, asked)
         if self.dialect.path == CHAT:
             return await self._send(request, CHAT)
         missing: openai.APIStatusError | None = None

@@ -8,11 +8,11 @@ from typing import Any
 from intercom_nb.models.chat_completions import chat_messages, chat_tools
 from intercom_nb.models.values import Request
 
-__all__ = ["CHAT", "RESPONSES", "Dialect", "is_missing_route"]
+__all__ = ["CHAT", "COMPACT", "RESPONSES", "Dialect", "is_missing_route"]
 
-RESPONSES, CHAT = "/responses", "/chat/completions"
+RESPONSES, CHAT, COMPACT = "/responses", "/chat/completions", "/responses/compact"
 _REASONING = re.compile(r"(o\d|gpt-(?!.*chat)[5-9])")
-_OPTIONAL = ("include", "parallel_tool_calls", "store", "stream_options", "strict")
+_OPTIONAL = ("include", "max_output_tokens", "max_tokens", "parallel_tool_calls", "store", "stream_options", "strict")
 
 
 def is_missing_route(status: int, body: object) -> bool:
@@ -60,6 +60,8 @@ class Dialect:
             }
             if stream:
                 body["stream_options"] = {"include_usage": True}
+            if request.max_output_tokens is not None:
+                body["max_tokens"] = request.max_output_tokens
         else:
             body = {
                 "model": request.model,
@@ -71,6 +73,8 @@ class Dialect:
             tools = [tool if strict else {k: v for k, v in tool.items() if k != "strict"} for tool in request.tools]
             if _REASONING.match(request.model):
                 body["include"] = ["reasoning.encrypted_content"]
+            if request.max_output_tokens is not None:
+                body["max_output_tokens"] = request.max_output_tokens
         if tools:
             body |= {"tools": tools, "parallel_tool_calls": True}
         return {key: value for key, value in body.items() if key not in self.dropped}

@@ -110,6 +110,12 @@ class Player(Tape):
         self.fault = self.fault or str(error)
         return error
 
+    def compacts(self, agent_id: str, *, able: bool) -> bool:
+        """Return whether the recording has this agent's conversation compacted next."""
+        del able
+        idx = self._upcoming(agent_id)
+        return idx is not None and self._lines[idx]["request"].get("kind") == "compact"
+
     def _upcoming(self, agent_id: str) -> int | None:
         indices, n = self._of.get(agent_id, []), self._asked.get(agent_id, 0)
         return indices[n] if n < len(indices) else None

@@ -59,6 +59,11 @@ class Tape:
         """Return the answer to a request; `ask` asks the model."""
         return await ask(request)
 
+    def compacts(self, agent_id: str, *, able: bool) -> bool:
+        """Return whether a conversation is to be compacted by its server, given whether that is able to."""
+        del agent_id
+        return able
+
 
 class Recorder(Tape):
     """Writes a recording, line by line; an old one of that name is replaced by the first line.
@@ -143,7 +148,8 @@ class Recorder(Tape):
 def fingerprint(request: Request) -> dict[str, Any]:
     """Return what a recording keeps of a request: enough to know it again, and to say what differs."""
     items = list(request.conversation)
-    return {
+    kind = {} if request.kind == "answer" else {"kind": request.kind}
+    return kind | {
         "model": request.model,
         "instructions": _digest(request.instructions),
         "tools": _digest(request.tools),
@@ -156,6 +162,8 @@ def fingerprint(request: Request) -> dict[str, Any]:
 def differences(recorded: dict[str, Any], asked: dict[str, Any]) -> str:
     """Return in words what differs between two fingerprints; empty if nothing does."""
     found = []
+    if recorded.get("kind") != asked.get("kind"):
+        found.append("one of them shortens the conversation, the other continues it")
     if recorded["model"] != asked["model"]:
         found.append(f"the model is {asked['model']!r} and was {recorded['model']!r}")
     found += [f"the {part} differ" for part in ("instructions", "tools") if recorded[part] != asked[part]]

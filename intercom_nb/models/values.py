@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from intercom_nb.messages import Item
 from intercom_nb.tools import ToolCall
@@ -122,7 +122,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One model call, in the words of POST /v1/responses."""
+    """One model call, in the words of POST /v1/responses (or of /responses/compact, by its `kind`)."""
 
     model: str
     instructions: str
@@ -130,6 +130,8 @@ class Request:
     tools: Sequence[Mapping[str, Any]] = ()
     origin: Origin = Origin()
     hear: Callable[[Delta], None] | None = None
+    max_output_tokens: int | None = None
+    kind: Literal["answer", "compact"] = "answer"
     attempt: int = 1
 
 

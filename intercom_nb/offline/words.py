@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from intercom_nb.words import FUNCTION_WORDS, WORD, stem
+
 __all__ = [
     "classify",
     "clip",
@@ -23,22 +25,6 @@ __all__ = [
 
 Kind = Literal["summary", "thanks", "request", "statement"]
 
-_WORD = re.compile(r"[^\W_]+")
-
-# Words that say nothing about a topic, and at which a phrase ends.
-_FUNCTION_WORDS = """
-a about above across after again against all also although always am among an and another any anyone are around as
-at away be because been before being below between both but by can cannot could d did do does doing don done down
-during each either else ever every everybody everyone few first for from further get gets give given gives go goes
-going got had has have having he her here hers herself him himself his how however i if in into is isn it its
-itself just last least less let like ll m many may maybe me might mine more most much must my myself neither never
-next no nobody none nor not nothing now of off often on once one only onto or our ours ourselves out over own
-per please quite rather re really s same second shall she should since so some somebody someone something soon
-still such t than thank thanks that the their theirs them themselves then there these they this those though
-through thus to together too toward towards under until up upon us use used uses using ve very via was we were
-what whatever when where whether which while who whoever whom whose why will with within without would yes yet
-you your yours yourself yourselves
-"""
 # Words of missions and descriptions in general: a share in them does not make somebody an expert on the matter.
 _GENERIC_WORDS = """
 advice advise anything answer area ask assist available benefit best better big bring build chat come company
@@ -96,37 +82,23 @@ _BEFORE_ME = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=20_000)
-def _stem(word: str) -> str:
-    # Loaded here: it is thirty languages, a fifth of what importing this package would cost.
-    import snowballstemmer  # noqa: PLC0415 - heavy
-
-    # A stemmer of its own for each new word: one stemmer shared by threads would mix their words up.
-    return str(snowballstemmer.EnglishStemmer().stemWord(word))
-
-
 @functools.cache
 def _without_weight() -> frozenset[str]:
-    return frozenset(_stem(word) for word in f"{_GENERIC_WORDS} {_COMPANION_WORDS}".split())
+    return frozenset(stem(word) for word in f"{_GENERIC_WORDS} {_COMPANION_WORDS}".split())
 
 
 @functools.cache
 def _companions() -> frozenset[str]:
-    return frozenset(_stem(word) for word in _COMPANION_WORDS.split())
-
-
-@functools.cache
-def _function_words() -> frozenset[str]:
-    return frozenset(_FUNCTION_WORDS.split())
+    return frozenset(stem(word) for word in _COMPANION_WORDS.split())
 
 
 def _weight_stem(word: str) -> str | None:
     """Return the stem of a word that says what a text is about; None for every other word."""
     low = word.casefold()
-    if len(low) == 1 or low.isdigit() or low in _function_words():
+    if len(low) == 1 or low.isdigit() or low in FUNCTION_WORDS:
         return None
-    stem = _stem(low)
-    return None if stem in _without_weight() else stem
+    found = stem(low)
+    return None if found in _without_weight() else found
 
 
 @functools.lru_cache(maxsize=4_000)
@@ -141,7 +113,7 @@ def stems(text: str) -> tuple[str, ...]:
     ('market',)
     """
     told = " ".join(part for part in sentences(text) if not is_denial(part))
-    return tuple(dict.fromkeys(filter(None, map(_weight_stem, _WORD.findall(told)))))
+    return tuple(dict.fromkeys(filter(None, map(_weight_stem, WORD.findall(told)))))
 
 
 def is_denial(sentence: str) -> bool:
@@ -176,9 +148,9 @@ def _runs(text: str) -> Iterable[list[str]]:
     for sentence in sentences(text):
         run: list[str] = []
         end = 0
-        for match in _WORD.finditer(sentence):
+        for match in WORD.finditer(sentence):
             word = match.group()
-            telling = _weight_stem(word) is not None or (bool(run) and _stem(word.casefold()) in _companions())
+            telling = _weight_stem(word) is not None or (bool(run) and stem(word.casefold()) in _companions())
             if run and (not telling or sentence[end : match.start()] not in (" ", "-")):
                 yield run
                 run = []
