@@ -1,7 +1,7 @@
 /** The bar above the transcript: whose messages, which chat, which words, and the viewer's inbox. */
 import { button, h, setAttribute, setOptions, setText } from "./dom.js";
 import { number } from "./format.js";
-import { inbox } from "./past.js";
+import { Inbox } from "./past.js";
 
 const TYPING_MS = 250;
 
@@ -12,6 +12,7 @@ export class Filters {
     this.changed = changed;
     this.search = "";
     this.found = null;
+    this.mail = new Inbox(stage.log);
     this.agent = h("select.icnb-select", { "aria-label": "Whose messages", onchange: () => stage.choose({ agent: this.agent.value, chat: this.chat.value }) });
     this.chat = h("select.icnb-select", { "aria-label": "Which chat", onchange: () => stage.choose({ agent: this.agent.value, chat: this.chat.value }) });
     this.words = h("input.icnb-input", { type: "search", placeholder: "Search", "aria-label": "Search messages", oninput: () => this.#typed() });
@@ -78,7 +79,7 @@ export class Filters {
     if (!this.inbox.hidden) {
       stage.person ||= people[0];
       if (chosen.inbox) stage.inboxSeen = log.lastSeq;
-      const fresh = inbox(log, stage.person, stage.inboxSeen);
+      const fresh = this.mail.count(stage.person, stage.inboxSeen);
       setText(this.inbox, fresh ? `Inbox (${number(fresh)} new)` : "Inbox");
       setAttribute(this.inbox, "aria-pressed", chosen.inbox);
       this.inbox.classList.toggle("icnb-on", chosen.inbox);

@@ -10,7 +10,8 @@ import { labelPlaces, strand, strokeWidth } from "./strokes.js";
 /** More strands than this are not drawn: the thinnest are left out, and the legend says so. */
 const MOST_STRANDS = 400;
 const CROWD = 25;
-const FLASHES = 24;
+const FLASHES = 8;
+const AGAIN_MS = 1500;
 
 export class Graph {
   /** @param {import("./stage.js").Stage} stage */
@@ -99,7 +100,7 @@ export class Graph {
       node.width = node.label.textContent.length * looks.font * 0.56 + 4;
       node.label.style.fontSize = `${looks.font}px`;
       setText(node.initial, looks.radius > 12 ? [...label][0].toUpperCase() : "");
-      setAttribute(node.g, "aria-label", this.#nodeTip(id).join(". "));
+      setAttribute(node.g, "aria-label", `${label}, ${state.status}${silent ? ", never addressed" : ""}`);
     }
   }
 
@@ -150,7 +151,8 @@ export class Graph {
       made.both = edge.direct > 0 && edge.group > 0;
       const share = Math.log2(count + 1) / Math.log2(most + 1);
       setAttribute(made.path, "stroke-width", strokeWidth(count, this.looks.crowd ? 0.6 : 1).toFixed(2));
-      made.g.style.setProperty("--strength", this.looks.crowd ? (0.12 + 0.6 * share * share).toFixed(2) : "0.8");
+      const strength = this.looks.crowd ? (0.06 + 0.7 * share ** 3).toFixed(2) : "0.8";
+      if (strength !== made.strength) made.g.style.setProperty("--strength", (made.strength = strength));
       setAttribute(made.g, "data-count", count);
     }
     for (const [key, made] of this.strands) {
@@ -167,7 +169,7 @@ export class Graph {
     const wide = s("path.icnb-wide");
     const g = s(`g.icnb-strand.icnb-${kind}`, { "data-from": edge.from, "data-to": edge.to, style: { "--own": this.stage.log.colour(edge.from) } }, wide, path, head);
     this.edgeLayer.append(g);
-    const made = { g, path, head, wide, kind, edge, both: false };
+    const made = { g, path, head, wide, kind, edge, both: false, flashed: 0, strength: "" };
     this.#interactive(g, () => this.#edgeTip(made.edge));
     return made;
   }
@@ -271,11 +273,13 @@ export class Graph {
   #flash() {
     if (calm()) return;
     let left = FLASHES;
+    const time = performance.now();
     for (const made of this.strands.values()) {
-      if (made.edge.last <= this.lastFlashed || left === 0 || made.path.getAnimations().length) continue;
+      if (made.edge.last <= this.lastFlashed || left === 0 || time - made.flashed < AGAIN_MS) continue;
       left -= 1;
-      made.path.animate([{ strokeOpacity: 1, strokeDashoffset: 0 }, { strokeOpacity: 1, offset: 0.4 }, {}], { duration: 700 });
-      made.path.animate([{ filter: "brightness(1.6) saturate(1.6)" }, { filter: "none" }], { duration: 700 });
+      made.flashed = time;
+      const width = Number(made.path.getAttribute("stroke-width"));
+      made.path.animate([{ strokeWidth: `${width + 4}px`, stroke: "var(--own)" }, { strokeWidth: `${width}px` }], { duration: 600, easing: "ease-out" });
     }
     this.lastFlashed = this.stage.log.lastSeq;
   }

@@ -56,18 +56,24 @@ export function unreadAt(log, asOf) {
   return unread;
 }
 
-/**
- * Messages to a person that came after the last one they wrote or looked at.
- * @param {import("./log.js").Log} log
- * @param {string} person
- * @param {number} seen seq up to which they have looked
- */
-export function inbox(log, person, seen = 0) {
-  let count = 0;
-  for (let i = log.messages.length - 1; i >= 0; i--) {
-    const message = log.messages[i];
-    if (message.seq <= seen || message.from === person) break;
-    if (message.to === person || (log.chats.has(message.to) && log.receivers(message).includes(person))) count += 1;
+/** Counts the messages to a person that came after the last one they wrote or looked at. */
+export class Inbox {
+  /** @param {import("./log.js").Log} log */
+  constructor(log) {
+    this.log = log;
+    this.key = "";
   }
-  return count;
+
+  /** @param {string} person @param {number} seen seq up to which they have looked */
+  count(person, seen = 0) {
+    const key = `${person}\n${seen}\n${this.log.rewrites}`;
+    if (key !== this.key) [this.key, this.read, this.fresh] = [key, countUpTo(this.log.messages, seen), 0];
+    const { messages, chats } = this.log;
+    for (; this.read < messages.length; this.read++) {
+      const message = messages[this.read];
+      if (message.from === person) this.fresh = 0;
+      else if (message.to === person || (chats.has(message.to) && this.log.receivers(message).includes(person))) this.fresh += 1;
+    }
+    return this.fresh;
+  }
 }

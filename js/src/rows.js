@@ -3,6 +3,8 @@ import { countUpTo } from "./log.js";
 
 /** At most this many rows are in the page at once. */
 export const WINDOW = 300;
+/** So many while the end is followed: all others would be gone before anybody could read them. */
+export const FOLLOWED = 60;
 /** So many come in when somebody scrolls to an end of the window. */
 export const CHUNK = 100;
 
@@ -81,7 +83,7 @@ export class Rows {
 /** @typedef {{start: number, end: number}} Span rows [start, end) of those that pass */
 
 /** The newest rows. @param {number} total @returns {Span} */
-export function newest(total, most = WINDOW) {
+export function newest(total, most = FOLLOWED) {
   return { start: Math.max(0, total - most), end: total };
 }
 

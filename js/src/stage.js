@@ -8,6 +8,9 @@ import { Texts } from "./texts.js";
  * @typedef {{el: HTMLElement, update: (change: Seen) => void, every?: number, destroy?: () => void}} Part
  */
 
+/** A part that took long to draw waits this many times as long before it is drawn again. */
+const SHARE = 8;
+
 export class Stage {
   /** @param {any} source @param {{focus?: string}} [given] */
   constructor(source, { focus = "" } = {}) {
@@ -43,7 +46,7 @@ export class Stage {
 
   /** @param {Part} part */
   add(part) {
-    this.parts.push({ part, pending: { reset: true, moment: true }, drawn: -Infinity });
+    this.parts.push({ part, pending: { reset: true, moment: true }, drawn: -Infinity, cost: 0 });
     this.#schedule();
     return part.el;
   }
@@ -88,7 +91,7 @@ export class Stage {
     let soonest = Infinity;
     for (const entry of this.parts) {
       if (!entry.pending) continue;
-      const due = entry.drawn + (entry.part.every ?? 0);
+      const due = entry.drawn + Math.max(entry.part.every ?? 0, entry.cost * SHARE);
       const urgent = entry.pending.moment || entry.pending.chosen || entry.pending.reset;
       if (!urgent && due > time) {
         soonest = Math.min(soonest, due - time);
@@ -97,7 +100,9 @@ export class Stage {
       const change = entry.pending;
       entry.pending = null;
       entry.drawn = time;
+      const began = performance.now();
       entry.part.update(change);
+      entry.cost = 0.7 * entry.cost + 0.3 * (performance.now() - began);
     }
     if (soonest < Infinity && !this.timer) {
       this.timer = setTimeout(() => {

@@ -1,4 +1,5 @@
 /** The timeline: a lane for each agent, its runs as bars and its messages as marks, drawn on a canvas. */
+import { bars, fitting, hatch, sheet, tones } from "./canvas.js";
 import { button, h, setAttribute, setText } from "./dom.js";
 import { shownOn } from "./colours.js";
 import { clock, cut, duration } from "./format.js";
@@ -135,25 +136,27 @@ export class Timeline {
     });
   }
 
+  // Runs too short to be told apart are drawn once for all that share their pixels.
   #runs(pen, asOf) {
     const bar = Math.max(5, this.lane - 12);
+    const covered = this.agents.map(() => -1);
     for (const run of this.stage.log.runs.values()) {
       const place = this.lanes.get(run.agent);
-      if (place === undefined || run.beganSeq > asOf) continue;
+      if (place === undefined || run.beganSeq > asOf || run.beganAt > this.high) continue;
       const open = run.endedSeq === null || run.endedSeq > asOf;
       const until = open ? Math.min(this.high, this.#asOfTime(asOf)) : run.endedAt;
-      if (until < this.low || run.beganAt > this.high) continue;
-      const x = Math.max(this.left, this.#x(run.beganAt));
-      const wide = Math.max(2, Math.min(this.left + this.width, this.#x(until)) - x);
-      const y = place * this.lane + (this.lane - bar) / 2;
       const failed = !open && run.reason === "failed";
+      const x = Math.max(this.left, this.#x(run.beganAt));
+      const end = Math.min(this.left + this.width, Math.max(this.#x(until), x + 2));
+      if (until < this.low || (end <= covered[place] && !failed)) continue;
+      const from = Math.max(x, covered[place]);
+      covered[place] = Math.max(covered[place], Math.ceil(end));
+      const box = { x: failed ? x : from, y: place * this.lane + (this.lane - bar) / 2, wide: Math.max(2, end - from), bar };
       pen.globalAlpha = failed ? 0.2 : 0.42;
       pen.fillStyle = this.#colour(place);
-      pen.beginPath();
-      pen.roundRect(x, y, wide, bar, Math.min(3, wide / 2));
-      pen.fill();
+      bars(pen, box);
       pen.globalAlpha = 1;
-      if (failed) hatch(pen, { x, y, wide, bar }, this.tone.bad);
+      if (failed) hatch(pen, box, this.tone.bad);
     }
   }
 
@@ -164,7 +167,7 @@ export class Timeline {
 
   #messages(pen, asOf) {
     const all = marks(this.stage.log, { lanes: this.lanes, low: this.low, high: this.high, width: this.width, asOf });
-    const dots = all.length < 1200;
+    const dots = all.length < 700;
     for (const { x, lane, count } of all) {
       pen.fillStyle = this.#colour(lane);
       const middle = lane * this.lane + this.lane / 2;
@@ -248,51 +251,4 @@ export class Timeline {
   destroy() {
     this.sized.disconnect();
   }
-}
-
-/** A clean canvas of a size in CSS pixels. @returns {CanvasRenderingContext2D} */
-function sheet(canvas, width, height) {
-  const ratio = globalThis.devicePixelRatio || 1;
-  const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== wide || canvas.height !== tall) {
-    [canvas.width, canvas.height] = [wide, tall];
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return pen;
-}
-
-function fitting(pen, text, width) {
-  let shown = text;
-  while (shown.length > 2 && pen.measureText(shown).width > width) shown = cut(shown, Math.max(1, Math.floor(shown.length * 0.9) - 1));
-  return shown;
-}
-
-function hatch(pen, { x, y, wide, bar }, colour) {
-  pen.save();
-  pen.beginPath();
-  pen.rect(x, y, wide, bar);
-  pen.clip();
-  pen.strokeStyle = colour;
-  pen.lineWidth = 1.2;
-  for (let from = x - bar; from < x + wide; from += 5) {
-    pen.beginPath();
-    pen.moveTo(from, y + bar);
-    pen.lineTo(from + bar, y);
-    pen.stroke();
-  }
-  pen.strokeRect(x + 0.5, y + 0.5, wide - 1, bar - 1);
-  pen.restore();
-}
-
-/** The theme's colours, as the canvas needs them. */
-function tones(element) {
-  const style = getComputedStyle(element);
-  const ink = style.color;
-  const bright = (ink.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
-  const of = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
-  return { ink, dark: bright > 380, font: style.fontFamily, ground: of("--ground", "#fff"), stripe: of("--stripe", "#8881"), quiet: of("--quiet", "#666"), bad: of("--bad", "#c62828"), brand: of("--brand", "#1976d2") };
 }
