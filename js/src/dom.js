@@ -37,8 +37,9 @@ export function setText(node, text) {
   if (node.textContent !== wanted) node.textContent = wanted;
 }
 
-/** Set an attribute, and touch the page only if it differs. @param {Element} node @param {string} name @param {any} value */
-export function setAttribute(node, name, value) {
+/** Set an attribute, and touch the page only if it differs. @param {Element} node @param {string} name @param {any} given */
+export function setAttribute(node, name, given) {
+  const value = typeof given === "boolean" && /^(aria|data)-/.test(name) ? String(given) : given;
   if (value === false || value === null || value === undefined) {
     if (node.hasAttribute(name)) node.removeAttribute(name);
   } else {

@@ -2,6 +2,8 @@
 
 const LONGEST_NAME = 60;
 // Control and format characters, separators, combining marks, and the letters that are drawn as nothing.
+// What could turn the line around it, or hide in it; the joiners stay, emoji and some scripts need them.
+const TURNING = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const INVISIBLE = /[\p{C}\p{Z}\p{M}\u115f\u1160\u3164\uffa0\u2800]/gu;
 
 /** @param {number} value */
@@ -70,7 +72,7 @@ export function counted(n, one, many = `${one}s`) {
 export function shownName(name, id) {
   const head = String(name ?? "").slice(0, 4000);
   if (head.replace(INVISIBLE, "") === "") return cut(id.slice(0, 4000).replace(INVISIBLE, "") || "?", LONGEST_NAME);
-  const line = head.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").replace(/(\p{M}{2})\p{M}+/gu, "$1").trim();
+  const line = head.replace(TURNING, "").replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").replace(/(\p{M}{2})\p{M}+/gu, "$1").trim();
   return cut(line, LONGEST_NAME);
 }
 

@@ -68,7 +68,7 @@ export class Graph {
   #look(count) {
     const radius = count <= 6 ? 19 : count <= 14 ? 15 : count <= CROWD ? 12 : 8;
     const font = count <= 14 ? 12 : count <= CROWD ? 11 : 9.5;
-    this.looks = { radius, font, crowd: count > CROWD, head: count > CROWD ? 5 : 7, longest: count > CROWD ? 16 : 24 };
+    this.looks = { radius, font, crowd: count > CROWD, head: count > CROWD ? 3.5 : 5, longest: count > CROWD ? 16 : 24 };
   }
 
   #setNodes(ids, received) {
@@ -142,6 +142,7 @@ export class Graph {
     all.sort((a, b) => b.count - a.count);
     const most = all[0]?.count ?? 1;
     const kept = new Set();
+    let repaint = false;
     for (const { edge, kind, count } of all.slice(0, MOST_STRANDS)) {
       const key = `${kind}\n${edge.from}\n${edge.to}`;
       kept.add(key);
@@ -150,7 +151,10 @@ export class Graph {
       made.edge = edge;
       made.both = edge.direct > 0 && edge.group > 0;
       const share = Math.log2(count + 1) / Math.log2(most + 1);
-      setAttribute(made.path, "stroke-width", strokeWidth(count, this.looks.crowd ? 0.6 : 1).toFixed(2));
+      const width = strokeWidth(count, this.looks.crowd ? 0.6 : 1);
+      setAttribute(made.path, "stroke-width", width.toFixed(2));
+      repaint ||= made.width === undefined || Math.abs(made.width - width) > 0.4;
+      made.width = width;
       const strength = this.looks.crowd ? (0.06 + 0.7 * share ** 3).toFixed(2) : "0.8";
       if (strength !== made.strength) made.g.style.setProperty("--strength", (made.strength = strength));
       setAttribute(made.g, "data-count", count);
@@ -161,6 +165,7 @@ export class Graph {
         this.strands.delete(key);
       }
     }
+    if (repaint) this.#animate();
   }
 
   #newStrand(edge, kind) {
@@ -259,11 +264,12 @@ export class Graph {
       setAttribute(node.label, "text-anchor", at.anchor);
       node.label.classList.toggle("icnb-covered", !at.room && crowd);
     }
-    for (const { path, head: tip, wide, kind, edge, both } of this.strands.values()) {
+    for (const { path, head: tip, wide, kind, edge, both, width } of this.strands.values()) {
       const a = this.layout.nodes.get(edge.from);
       const b = this.layout.nodes.get(edge.to);
       if (!a || !b) continue;
-      const drawn = strand(a, b, { radius, bend: both && kind === "group" ? 15 : 5, head });
+      const apart = both && kind === "group" ? width + strokeWidth(edge.direct, crowd ? 0.6 : 1) + 8 : 0;
+      const drawn = strand(a, b, { radius, bend: 5 + apart, head, width });
       setAttribute(path, "d", drawn.line);
       setAttribute(tip, "d", drawn.head);
       setAttribute(wide, "d", drawn.line);

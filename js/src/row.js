@@ -88,7 +88,9 @@ function runButton(line, stage, whole) {
     } else {
       shown = h("div.icnb-items", { "data-run": line.run });
       whole().append(shown);
-      showItems(shown, (slow) => stage.source.ask("run", { run: line.run }, slow), "no thought or tool call was kept");
+      const ask = (slow) => stage.source.ask("run", { run: line.run }, slow);
+      showItems(shown, ask, "no thought or tool call was kept").then(() => shown?.scrollIntoView({ block: "nearest" }));
+      made.dispatchEvent(new CustomEvent("icnb-reading", { bubbles: true }));
     }
     setText(made, shown ? "▾ run" : "▸ run");
     made.setAttribute("aria-expanded", String(shown !== null));

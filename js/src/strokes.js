@@ -5,27 +5,32 @@ const MOST_COVERED = 0.22;
 
 /** How wide a strand is: a logarithm of how many messages it carried. @param {number} count */
 export function strokeWidth(count, scale = 1) {
-  return Math.min(8, 1.1 + Math.log2(count + 1) * 0.75) * scale;
+  return Math.min(6.5, 0.9 + Math.log2(count + 1) * 0.65) * scale;
 }
 
 /**
- * The path of a strand from one node to another, slightly curved, so that both directions lie apart.
+ * The path of a strand from one node to another, slightly curved, so that both directions lie apart; and its head.
  * @param {{sx: number, sy: number}} a
  * @param {{sx: number, sy: number}} b
- * @param {{radius: number, bend: number, head: number}} look
+ * @param {{radius: number, bend: number, head: number, width: number}} look
  */
-export function strand(a, b, { radius, bend, head }) {
+export function strand(a, b, { radius, bend, head, width }) {
   const dx = b.sx - a.sx;
   const dy = b.sy - a.sy;
   const far = Math.hypot(dx, dy) || 1;
-  const off = Math.min(bend + far * 0.06, far * 0.4);
+  const off = Math.min(bend + far * 0.06, far * 0.5);
   const mx = (a.sx + b.sx) / 2 - (dy / far) * off;
   const my = (a.sy + b.sy) / 2 + (dx / far) * off;
+  const long = head + width * 1.1;
+  const wide = head * 0.45 + width * 0.75;
   const [x0, y0] = towards(a.sx, a.sy, mx, my, radius + 1);
-  const [x1, y1] = towards(b.sx, b.sy, mx, my, radius + 3);
-  const angle = Math.atan2(y1 - my, x1 - mx);
-  const wing = (turn) => `M${r(x1)} ${r(y1)}L${r(x1 - head * Math.cos(angle + turn))} ${r(y1 - head * Math.sin(angle + turn))}`;
-  return { line: `M${r(x0)} ${r(y0)}Q${r(mx)} ${r(my)} ${r(x1)} ${r(y1)}`, head: head ? wing(0.45) + wing(-0.45) : "" };
+  const [tipX, tipY] = towards(b.sx, b.sy, mx, my, radius + 2);
+  const [x1, y1] = towards(b.sx, b.sy, mx, my, radius + 2 + long);
+  const ux = (tipX - x1) / long;
+  const uy = (tipY - y1) / long;
+  const corner = (side) => `${r(x1 - uy * wide * side)} ${r(y1 + ux * wide * side)}`;
+  const line = `M${r(x0)} ${r(y0)}Q${r(mx)} ${r(my)} ${r(x1 + ux)} ${r(y1 + uy)}`;
+  return { line, head: `M${r(tipX)} ${r(tipY)}L${corner(1)}L${corner(-1)}Z` };
 }
 
 function towards(x, y, tx, ty, by) {

@@ -25,6 +25,7 @@ export function showText(holder, { text, length }, whole) {
   }
   const note = h("span.icnb-quiet", { role: "status" });
   const unfold = button(`show all (${number(length)} characters)`, async () => {
+    unfold.dispatchEvent(new CustomEvent("icnb-reading", { bubbles: true }));
     unfold.disabled = true;
     try {
       const all = text.length >= length ? text : await whole((sentence) => (note.textContent = ` ${sentence}`));

@@ -168,10 +168,11 @@ export class Timeline {
   #messages(pen, asOf) {
     const all = marks(this.stage.log, { lanes: this.lanes, low: this.low, high: this.high, width: this.width, asOf });
     const dots = all.length < 700;
-    for (const { x, lane, count } of all) {
+    for (const [i, { x, lane, count }] of all.entries()) {
+      const close = [all[i - 1], all[i + 1]].some((other) => other?.lane === lane && Math.abs(other.x - x) < 7);
       pen.fillStyle = this.#colour(lane);
       const middle = lane * this.lane + this.lane / 2;
-      if (!dots) {
+      if (!dots || close) {
         const tall = Math.min(this.lane - 4, 4 + Math.log2(count + 1) * 3);
         pen.fillRect(this.left + x - 1, middle - tall / 2, 2, tall);
         continue;

@@ -7,6 +7,8 @@ import { row } from "./row.js";
 
 const NEAR = 24;
 const AHEAD = 240;
+/** What was unfolded may scroll into view meanwhile without that being a wish to follow the end. */
+const SETTLES_MS = 1000;
 
 export class Transcript {
   /** @param {import("./stage.js").Stage} stage */
@@ -17,8 +19,10 @@ export class Transcript {
     this.span = { start: 0, end: 0 };
     this.following = true;
     this.unseen = 0;
+    this.readAt = -Infinity;
     this.filters = new Filters(stage, () => this.#refilter());
     this.list = h("div.icnb-rows", { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onscroll: () => this.#scrolled() });
+    this.list.addEventListener("icnb-reading", () => this.#read());
     this.empty = h("p.icnb-empty");
     this.jump = button("", () => this.#follow(), { class: "icnb-button icnb-jump", hidden: true });
     this.el = h(
@@ -68,15 +72,14 @@ export class Transcript {
   }
 
   #grown() {
-    const before = this.total;
+    const before = this.rows.messages;
     const anew = this.rows.grow();
     const { total } = this;
     if (this.following) this.#show(newest(total), anew);
     else {
-      if (this.stage.now) this.unseen += Math.max(0, total - (this.known ?? before));
+      if (this.stage.now) this.unseen += Math.max(0, this.rows.messages - before);
       if (anew) this.#show({ start: Math.min(this.span.start, total), end: Math.min(this.span.end, total) }, true);
     }
-    this.known = total;
   }
 
   /** Put a span of rows on the page, touching only those that come or go. */
@@ -136,12 +139,19 @@ export class Transcript {
     const below = scrollHeight - clientHeight - scrollTop;
     const atEnd = this.span.end >= this.known;
     if (this.following && (below <= NEAR || scrollTop >= this.placed - 1)) return;
-    this.following = below <= NEAR && atEnd;
+    this.following = below <= NEAR && atEnd && performance.now() - this.readAt > SETTLES_MS;
     if (this.following) {
       this.unseen = 0;
       this.#show(newest(this.total));
     } else if (scrollTop < AHEAD && this.span.start > 0) this.#show(older(this.span));
     else if (below < AHEAD && this.span.end < this.total) this.#show(newer(this.span, this.total));
+    this.#note();
+  }
+
+  /** Somebody unfolded something: what they read stays where it is. */
+  #read() {
+    this.following = false;
+    this.readAt = performance.now();
     this.#note();
   }
 
