@@ -250,7 +250,10 @@ export class Graph {
     if (width === 0 || !this.looks) return;
     const { radius, font, head } = this.looks;
     const { crowd } = this.looks;
-    const margin = { x: Math.min(width / 5, radius + (crowd ? 30 : 52)), y: radius + font + 12, apartX: radius * 2 + (crowd ? 22 : 46), apartY: radius * 2 + font + (crowd ? 5 : 12) };
+    const cell = Math.sqrt((width * height) / Math.max(this.nodes.size, 1));
+    const apartX = Math.max(radius * 2 + (crowd ? 22 : 46), Math.min(84, cell * 0.95));
+    const apartY = Math.max(radius * 2 + font + (crowd ? 5 : 12), Math.min(40, cell * 0.5));
+    const margin = { x: Math.min(width / 5, radius + (crowd ? 30 : 52)), y: radius + font + 12, apartX, apartY };
     this.layout.place(width, height, margin);
     const places = [...this.nodes.values()].map((node) => ({ id: node.id, width: node.width, ...pick(this.layout.nodes.get(node.id)) }));
     places.sort((a, b) => (this.layout.degree.get(b.id) ?? 0) - (this.layout.degree.get(a.id) ?? 0));
