@@ -34,6 +34,8 @@ export class AgentCard {
     if (this.unfolded && !this.details.firstChild) this.#fillDetails();
     this.details.hidden = !this.unfolded;
     this.el.classList.toggle("icnb-unfolded", this.unfolded);
+    const list = this.el.parentElement;
+    list?.parentElement.classList.toggle("icnb-tall", list.querySelector(".icnb-unfolded") !== null);
     setAttribute(this.fold, "aria-expanded", String(this.unfolded));
     if (this.agent) this.update(this.agent, this.state);
   }

@@ -3,15 +3,17 @@ import { calm, h, s, setAttribute, setText } from "./dom.js";
 import { counted, cut } from "./format.js";
 import { isLight } from "./colours.js";
 import { statusKey, statusPath, tone } from "./icons.js";
-import { Layout } from "./layout.js";
+import { CROWD, Layout } from "./layout.js";
 import { legend } from "./legend.js";
+import { draggable, showTip } from "./pointing.js";
 import { labelPlaces, strand, strokeWidth } from "./strokes.js";
 
 /** More strands than this are not drawn: the thinnest are left out, and the legend says so. */
-const MOST_STRANDS = 400;
-const CROWD = 25;
+const MOST_STRANDS = 250;
 const FLASHES = 8;
 const AGAIN_MS = 1500;
+/** When so many came at once, nobody could follow the flashes. */
+const MANY = 20;
 
 export class Graph {
   /** @param {import("./stage.js").Stage} stage */
@@ -50,6 +52,7 @@ export class Graph {
     const there = new Set(ids);
     const drawn = [...edges.values()].filter(({ from, to }) => there.has(from) && there.has(to) && from !== to);
     this.#look(ids.length);
+    this.every = this.looks.crowd ? 1000 : 250;
     this.#setNodes(ids, received);
     this.#setStrands(drawn);
     const moved = this.layout.set(ids, drawn);
@@ -62,7 +65,8 @@ export class Graph {
     setAttribute(this.el, "data-nodes", ids.length);
     setAttribute(this.el, "data-edges", drawn.length);
     if (change.messages && !change.reset && stage.now) this.#flash();
-    else this.lastFlashed = stage.log.lastSeq;
+    this.lastFlashed = stage.log.lastSeq;
+    this.seen = stage.log.messages.length;
   }
 
   #look(count) {
@@ -115,7 +119,7 @@ export class Graph {
     const g = s("g", { tabindex: "0", role: "img", "data-agent": id, style: { "--own": colour } }, ring, circle, initial, badge, label);
     this.nodeLayer.append(g);
     this.#interactive(g, () => this.#nodeTip(id), id);
-    this.#draggable(g, id);
+    draggable(g, (event) => this.#dragged(id, event), () => this.layout.release());
     return { id, g, circle, ring, initial, badge, shape, label, width: 0 };
   }
 
@@ -135,27 +139,32 @@ export class Graph {
   #setStrands(edges) {
     const all = [];
     for (const edge of edges) {
-      if (edge.direct) all.push({ edge, kind: "direct", count: edge.direct });
-      if (edge.group) all.push({ edge, kind: "group", count: edge.group });
+      for (const kind of ["direct", "group"]) {
+        const count = edge[kind];
+        if (count) all.push({ edge, kind, count, level: Math.round(Math.log2(count) * 2), key: `${kind}\n${edge.from}\n${edge.to}` });
+      }
     }
     this.wanted = all.length;
-    all.sort((a, b) => b.count - a.count);
-    const most = all[0]?.count ?? 1;
+    // Of two about as wide, the one that is drawn already stays.
+    all.sort((a, b) => b.level - a.level || Number(this.strands.has(b.key)) - Number(this.strands.has(a.key)));
+    const most = 2 ** ((all[0]?.level ?? 0) / 2);
     const kept = new Set();
     let repaint = false;
-    for (const { edge, kind, count } of all.slice(0, MOST_STRANDS)) {
-      const key = `${kind}\n${edge.from}\n${edge.to}`;
+    for (const { edge, kind, count, key } of all.slice(0, MOST_STRANDS)) {
       kept.add(key);
       if (!this.strands.has(key)) this.strands.set(key, this.#newStrand(edge, kind));
       const made = this.strands.get(key);
       made.edge = edge;
       made.both = edge.direct > 0 && edge.group > 0;
-      const share = Math.log2(count + 1) / Math.log2(most + 1);
-      const width = strokeWidth(count, this.looks.crowd ? 0.6 : 1);
-      setAttribute(made.path, "stroke-width", width.toFixed(2));
-      repaint ||= made.width === undefined || Math.abs(made.width - width) > 0.4;
-      made.width = width;
-      const strength = this.looks.crowd ? (0.06 + 0.7 * share ** 3).toFixed(2) : "0.8";
+      const share = Math.min(1, Math.log2(count + 1) / Math.log2(most + 1));
+      const width = Math.round(strokeWidth(count, this.looks.crowd ? 0.6 : 1) * 4) / 4;
+      // A little more width is drawn with the next that is worth it: each change draws the whole picture again.
+      if (made.width === undefined || Math.abs(made.width - width) >= (this.looks.crowd ? 0.7 : 0.25)) {
+        setAttribute(made.path, "stroke-width", width);
+        made.width = width;
+        repaint = true;
+      }
+      const strength = this.looks.crowd ? (0.06 + 0.7 * share ** 3).toFixed(1) : "0.8";
       if (strength !== made.strength) made.g.style.setProperty("--strength", (made.strength = strength));
       setAttribute(made.g, "data-count", count);
     }
@@ -186,14 +195,7 @@ export class Graph {
 
   #interactive(g, lines, id = null) {
     const show = () => {
-      const [first, ...rest] = lines();
-      this.tip.replaceChildren(h("b", { dir: "auto" }, first), ...rest.map((line) => h("div", { dir: "auto" }, line)));
-      this.tip.hidden = false;
-      const box = g.getBoundingClientRect();
-      const around = this.canvas.getBoundingClientRect();
-      const left = Math.min(Math.max(4, box.left + box.width / 2 - around.left + 14), Math.max(4, around.width - this.tip.offsetWidth - 4));
-      const top = Math.min(Math.max(4, box.top + box.height / 2 - around.top + 14), Math.max(4, around.height - this.tip.offsetHeight - 4));
-      this.tip.style.transform = `translate(${left}px, ${top}px)`;
+      showTip(this.tip, this.canvas, g, lines());
       if (id) this.#dim(id);
     };
     const hide = () => {
@@ -209,22 +211,10 @@ export class Graph {
     for (const { g, edge } of this.strands.values()) g.classList.toggle("icnb-lit", edge.from === id || edge.to === id);
   }
 
-  #draggable(g, id) {
-    g.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      const move = (moved) => {
-        const around = this.canvas.getBoundingClientRect();
-        this.layout.drag(id, moved.clientX - around.left, moved.clientY - around.top, this.size.width, this.size.height);
-        this.#animate();
-      };
-      const up = () => {
-        g.removeEventListener("pointermove", move);
-        this.layout.release();
-      };
-      g.setPointerCapture(event.pointerId);
-      g.addEventListener("pointermove", move);
-      for (const name of ["pointerup", "pointercancel"]) g.addEventListener(name, up, { once: true });
-    });
+  #dragged(id, event) {
+    const around = this.canvas.getBoundingClientRect();
+    this.layout.drag(id, event.clientX - around.left, event.clientY - around.top, this.size.width, this.size.height);
+    this.#animate();
   }
 
   #settle() {
@@ -281,16 +271,16 @@ export class Graph {
 
   #flash() {
     if (calm()) return;
-    let left = FLASHES;
+    const many = this.stage.log.messages.length - this.seen > MANY;
+    let left = many ? (this.looks.crowd ? 0 : 2) : FLASHES;
     const time = performance.now();
     for (const made of this.strands.values()) {
       if (made.edge.last <= this.lastFlashed || left === 0 || time - made.flashed < AGAIN_MS) continue;
       left -= 1;
       made.flashed = time;
       const width = Number(made.path.getAttribute("stroke-width"));
-      made.path.animate([{ strokeWidth: `${width + 4}px`, stroke: "var(--own)" }, { strokeWidth: `${width}px` }], { duration: 600, easing: "ease-out" });
+      made.path.animate([{ strokeWidth: `${width + 4}px` }, { strokeWidth: `${width}px` }], { duration: 500, easing: "ease-out" });
     }
-    this.lastFlashed = this.stage.log.lastSeq;
   }
 
   destroy() {

@@ -4,6 +4,8 @@ import { forceCollide, forceLink, forceManyBody, forceSimulation, forceX, forceY
 const GOLDEN = Math.PI * (3 - Math.sqrt(5));
 const STRETCH = 2.2;
 const SPREAD = 40;
+/** With more nodes than this the graph is drawn as a crowd: small, faded, and moved rarely. */
+export const CROWD = 25;
 
 /** @typedef {{id: string, x: number, y: number, fx?: number|null, fy?: number|null, sx: number, sy: number}} Node */
 
@@ -12,6 +14,7 @@ export class Layout {
     /** @type {Map<string, Node>} */
     this.nodes = new Map();
     this.pairs = "";
+    this.laid = { ids: 0, pairs: 0 };
     /** With how many others each is linked. */
     this.degree = new Map();
     this.links = forceLink([]).id((node) => node.id);
@@ -44,6 +47,10 @@ export class Layout {
     for (const end of pairs.flatMap((pair) => pair.split("\n"))) this.degree.set(end, (this.degree.get(end) ?? 0) + 1);
     this.simulation.nodes([...kept.values()]);
     this.links.links(pairs.map((pair) => pair.split("\n")).filter(([a, b]) => kept.has(a) && kept.has(b)).map(([source, target]) => ({ source, target })));
+    // In a crowd a few more pairs move nobody: the picture would never come to rest.
+    const same = ids.length === this.laid.ids && ids.length > CROWD && pairs.length < this.laid.pairs * 1.15;
+    if (same) return false;
+    this.laid = { ids: ids.length, pairs: pairs.length };
     this.simulation.alpha(first ? 1 : 0.35);
     return true;
   }

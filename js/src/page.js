@@ -8,6 +8,7 @@ import { PageSource } from "./page_source.js";
  * @returns {() => void}
  */
 export function mountPage(root) {
+  document.documentElement.classList.add("icnb-root");
   const { part, focus, title } = root.dataset;
   return mount(new PageSource(document), root, { part, focus, title: title || document.title, page: true });
 }
