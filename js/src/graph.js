@@ -218,10 +218,12 @@ export class Graph {
   }
 
   #settle() {
-    const still = calm() || !this.settled;
+    // The first picture, and that of a crowd, is laid out at once; otherwise it moves there.
+    if (calm() || !this.settled || this.looks.crowd) {
+      this.layout.tick(this.settled ? 50 : this.nodes.size > 40 ? 160 : 260);
+      this.layout.simulation.alpha(0);
+    }
     this.settled = true;
-    if (still) this.layout.tick(this.nodes.size > 40 ? 160 : 260);
-    if (still) this.layout.simulation.alpha(0);
     this.#animate();
   }
 
