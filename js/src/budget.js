@@ -1,0 +1,61 @@
+/** What was spent, against what may be: the nearest limit as a bar, all of them on demand. */
+import { h, setAttribute, setText } from "./dom.js";
+import { duration, money, number } from "./format.js";
+
+const NAMES = ["runs", "messages", "tokens", "usd", "seconds"];
+const SAYS = { usd: "money", seconds: "time at work" };
+
+/** @param {string} name @param {number|null|undefined} value */
+export function amount(name, value) {
+  if (value === null || value === undefined) return name === "usd" ? "price unknown" : "–";
+  if (name === "usd") return money(value);
+  return name === "seconds" ? duration(value) : number(value);
+}
+
+/**
+ * The limits that were set, the most exhausted one first.
+ * @param {Record<string, number|null>} spent
+ * @param {Record<string, number|null>} limits
+ */
+export function exhausted(spent, limits) {
+  return NAMES.filter((name) => typeof limits[name] === "number" && limits[name] > 0)
+    .map((name) => ({ name, spent: spent[name], limit: limits[name], share: Math.min(1, (spent[name] ?? 0) / limits[name]) }))
+    .sort((a, b) => b.share - a.share);
+}
+
+export class Budget {
+  constructor() {
+    this.line = h("span.icnb-budget-line");
+    this.bar = h("span.icnb-bar", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, h("span"));
+    this.all = h("div.icnb-limits");
+    this.el = h("details.icnb-budget", {}, h("summary", { title: "what was spent, and every limit" }, this.line, this.bar), this.all);
+  }
+
+  /** @param {any} service */
+  update(service) {
+    this.el.hidden = !service;
+    if (!service) return;
+    const spent = service.spent ?? {};
+    const limits = service.limits ?? {};
+    const [first] = exhausted(spent, limits);
+    const shown = NAMES.filter((name) => spent[name] !== undefined);
+    const cost = spent.usd === null ? "price unknown" : money(spent.usd ?? null);
+    setText(this.line, `${number(spent.messages ?? 0)} messages · ${number(spent.runs ?? 0)} runs · ${number(spent.tokens ?? 0)} tokens · ${cost}`);
+    this.bar.hidden = !first;
+    if (first) {
+      const percent = Math.round(first.share * 100);
+      this.bar.firstChild.style.width = `${Math.max(first.share > 0 ? 2 : 0, first.share * 100)}%`;
+      this.bar.classList.toggle("icnb-nearly", first.share >= 0.8);
+      this.bar.classList.toggle("icnb-full", first.share >= 1);
+      setAttribute(this.bar, "aria-valuenow", percent);
+      setAttribute(this.bar, "aria-label", `${SAYS[first.name] ?? first.name}: ${amount(first.name, first.spent)} of ${amount(first.name, first.limit)}`);
+      setAttribute(this.bar, "title", `nearest limit: ${SAYS[first.name] ?? first.name}, ${percent} % of ${amount(first.name, first.limit)}`);
+    }
+    if (shown.length * 3 !== this.all.childElementCount) this.all.replaceChildren(...shown.flatMap(() => [h("span"), h("span"), h("span")]));
+    shown.forEach((name, i) => {
+      setText(this.all.children[i * 3], SAYS[name] ?? name);
+      setText(this.all.children[i * 3 + 1], amount(name, spent[name]));
+      setText(this.all.children[i * 3 + 2], typeof limits[name] === "number" ? `of ${amount(name, limits[name])}` : "no limit");
+    });
+  }
+}

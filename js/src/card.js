@@ -1,0 +1,138 @@
+/** One agent: what it is doing and has spent, and, unfolded, what it is for and what it has said and done. */
+import { Outcome } from "./actions.js";
+import { button, freshId, h, said, setAttribute, setText } from "./dom.js";
+import { counted, cut, moneyOf, number, short } from "./format.js";
+import { icon, SHAPES, statusBadge } from "./icons.js";
+import { showItems } from "./items.js";
+
+export class AgentCard {
+  /** @param {string} id @param {import("./stage.js").Stage} stage */
+  constructor(id, stage) {
+    this.id = id;
+    this.stage = stage;
+    this.unfolded = false;
+    const details = freshId("card");
+    this.name = h("span.icnb-name");
+    this.status = h("span");
+    this.unread = h("span.icnb-pill", { hidden: true });
+    this.spent = h("span");
+    this.line = h("div.icnb-quiet.icnb-spent", {}, this.unread, this.spent);
+    this.about = h("p.icnb-about", { dir: "auto" });
+    this.fold = h("button.icnb-card-head", { type: "button", "aria-expanded": "false", "aria-controls": details, onclick: () => this.#toggle() },
+      h("span.icnb-swatch", { "aria-hidden": "true" }), this.name, h("span.icnb-gap"), this.status);
+    this.details = h("div.icnb-details", { id: details, hidden: true });
+    this.el = h("article.icnb-card", { role: "listitem", "data-agent": id, style: { "--own": stage.log.colour(id) } },
+      this.fold, this.about, this.line, this.details);
+  }
+
+  open() {
+    if (!this.unfolded) this.#toggle();
+  }
+
+  #toggle() {
+    this.unfolded = !this.unfolded;
+    if (this.unfolded && !this.details.firstChild) this.#fillDetails();
+    this.details.hidden = !this.unfolded;
+    this.el.classList.toggle("icnb-unfolded", this.unfolded);
+    const list = this.el.parentElement;
+    list?.parentElement.classList.toggle("icnb-tall", list.querySelector(".icnb-unfolded") !== null);
+    setAttribute(this.fold, "aria-expanded", String(this.unfolded));
+    if (this.agent) this.update(this.agent, this.state);
+  }
+
+  #fillDetails() {
+    const { stage, id } = this;
+    const { source } = stage;
+    this.outcome = new Outcome(source);
+    this.hold = button("Pause", () => this.outcome.do(this.state.paused ? "resume_agent" : "pause_agent", { agent: id }));
+    this.retry = button("Retry", () => this.outcome.do("retry", { agent: id }));
+    this.retry.prepend(icon(SHAPES.retry));
+    this.facts = h("p.icnb-quiet.icnb-facts");
+    this.talk = h("div.icnb-items.icnb-conversation", { hidden: true, tabindex: "0", "aria-label": "Conversation" });
+    this.talkButton = button("Conversation", () => this.#showTalk(), { "aria-expanded": "false" });
+    this.onlyThis = button("Its messages", () => stage.choose(stage.chosen.agent === id ? {} : { agent: id }), { "aria-pressed": "false" });
+    this.editors = [];
+    const fields = this.agent.kind === "person" ? [] : [this.#editor("mission", "Mission", 5), this.#editor("description", "Description", 2)];
+    this.details.append(
+      this.facts,
+      ...fields,
+      h("div.icnb-actions", {}, this.hold, this.retry, this.talkButton, stage.focus ? null : this.onlyThis),
+      this.outcome.el,
+      this.talk,
+    );
+  }
+
+  #editor(field, title, rows) {
+    const name = freshId(field);
+    const area = h("textarea.icnb-input", { id: name, rows, dir: "auto", spellcheck: "false" });
+    const note = h("span.icnb-quiet", {}, "applies at the next run");
+    const apply = button("Apply", async () => {
+      apply.disabled = true;
+      const wanted = area.value;
+      const done = await this.outcome.do("edit", { agent: this.id, [field]: wanted });
+      if (done) known = wanted;
+      show();
+    }, { disabled: true });
+    let known = "";
+    const show = () => {
+      const changed = area.value !== known;
+      apply.disabled = !changed || !this.stage.source.can("do");
+      note.hidden = !changed;
+    };
+    area.addEventListener("input", show);
+    this.editors.push((agent) => {
+      const told = agent[field] ?? "";
+      if (area.value === known && told !== area.value) area.value = told; // an edit in progress is nobody's to overwrite
+      known = told;
+      area.readOnly = !this.stage.source.can("do");
+      apply.hidden = area.readOnly;
+      show();
+    });
+    return h("div.icnb-field", {}, h("label", { for: name }, title), area, h("div.icnb-apply", {}, note, apply));
+  }
+
+  #showTalk() {
+    const open = this.talk.hidden;
+    this.talk.hidden = !open;
+    setAttribute(this.talkButton, "aria-expanded", String(open));
+    if (!open) return;
+    const ask = (slow) => this.stage.source.ask("conversation", { agent: this.id }, slow);
+    showItems(this.talk, ask, "nothing has been said to it yet").then(() => (this.talk.scrollTop = this.talk.scrollHeight));
+  }
+
+  /** @param {import("./log.js").Agent} agent @param {import("./past.js").AgentState} state */
+  update(agent, state) {
+    this.agent = agent;
+    this.state = state;
+    const { stage } = this;
+    const label = stage.log.label(this.id);
+    if (this.name.textContent !== label) this.name.replaceChildren(said(label));
+    const key = `${state.status} ${state.paused}`;
+    if (this.statusKey !== key) this.status.replaceChildren(statusBadge(state.status, state.paused));
+    this.statusKey = key;
+    setAttribute(this.el, "data-status", state.status);
+    setAttribute(this.el, "data-unread", state.unread);
+    setAttribute(this.el, "data-paused", state.paused);
+    this.unread.hidden = !state.unread;
+    setText(this.unread, `${short(state.unread)} unread`);
+    setText(this.about, cut(agent.description ?? "", 300));
+    const person = agent.kind === "person";
+    setText(this.spent, person ? "" : `${counted(state.runs.length, "run")} · ${short(state.tokens)} tokens · ${moneyOf(state.runs)}`);
+    if (this.unfolded) this.#updateDetails(agent, state, person);
+  }
+
+  #updateDetails(agent, state, person) {
+    const { stage } = this;
+    const acts = stage.source.can("do") && stage.now && !person;
+    const steps = state.runs.reduce((sum, run) => sum + run.steps, 0);
+    const about = [`id ${cut(agent.id, 60)}`, agent.model && `model ${cut(agent.model, 80)}`, person ? null : `${counted(steps, "model call")}, ${number(state.tokens)} tokens`];
+    setText(this.facts, about.filter(Boolean).join(" · "));
+    for (const tell of this.editors) tell(agent);
+    this.hold.hidden = !acts;
+    setText(this.hold, state.paused ? "Resume" : "Pause");
+    this.retry.hidden = !(acts && state.status === "failed");
+    this.talkButton.hidden = person || !stage.source.can("conversation");
+    setAttribute(this.onlyThis, "aria-pressed", stage.chosen.agent === agent.id);
+    this.onlyThis.classList.toggle("icnb-on", stage.chosen.agent === agent.id);
+  }
+}

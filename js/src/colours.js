@@ -1,0 +1,37 @@
+/** Colours for agents whose facts carry none: Okabe and Ito's palette, then lighter and darker rounds of it. */
+
+const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#f0e442"];
+const ROUNDS = [[255, 0], [255, 0.45], [0, 0.4], [255, 0.66], [0, 0.62]];
+
+/**
+ * Return the colour of the agent at a place in the order of addition.
+ * @param {number} place
+ */
+export function colourAt(place) {
+  const [target, share] = ROUNDS[Math.floor(place / PALETTE.length) % ROUNDS.length];
+  const [r, g, b] = parts(PALETTE[place % PALETTE.length]).map((part) => Math.round(part + (target - part) * share));
+  return `#${[r, g, b].map((part) => part.toString(16).padStart(2, "0")).join("")}`;
+}
+
+/** @param {string} colour `#rrggbb` @returns {number[]} */
+export function parts(colour) {
+  return [1, 3, 5].map((from) => Number.parseInt(colour.slice(from, from + 2), 16));
+}
+
+/** Whether dark writing is easier to read on a colour than white. @param {string} colour */
+export function isLight(colour) {
+  const [r, g, b] = parts(colour).map((part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.36;
+}
+
+/** A colour moved towards the writing's own where it would hardly show on its ground. @param {string} colour @param {boolean} dark */
+export function shownOn(colour, dark) {
+  const [r, g, b] = parts(colour);
+  const light = (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+  const share = dark ? Math.max(0, 0.34 - light) : Math.max(0, light - 0.74);
+  const mixed = [r, g, b].map((part) => Math.round(part + ((dark ? 255 : 0) - part) * share));
+  return `rgb(${mixed.join(", ")})`;
+}

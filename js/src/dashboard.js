@@ -1,0 +1,72 @@
+/** A rendered view: the dashboard of all parts, or one part alone; and whether anybody can see it. */
+import { Agents } from "./agents.js";
+import { Controls } from "./controls.js";
+import { freshId, h } from "./dom.js";
+import { Graph } from "./graph.js";
+import { Reply } from "./reply.js";
+import { Slider } from "./slider.js";
+import { Stage } from "./stage.js";
+import { Timeline } from "./timeline.js";
+import { Transcript } from "./transcript.js";
+
+const ALONE = { transcript: Transcript, graph: Graph, agents: Agents, timeline: Timeline };
+
+/**
+ * Draw a view of a source into an element.
+ * @param {any} source
+ * @param {HTMLElement} el
+ * @param {{part?: string, focus?: string, title?: string, page?: boolean}} [given]
+ * @returns {() => void} takes it away again and says goodbye
+ */
+export function mount(source, el, { part = "dashboard", focus = "", title = "", page = false } = {}) {
+  const stage = new Stage(source, { focus });
+  const view = freshId("view");
+  const root = h(`div.icnb${page ? ".icnb-page" : ""}`, { "data-view": part, "data-focus": focus || false });
+  root.append(...(ALONE[part] ? alone(stage, part) : whole(stage, title)));
+  el.append(root);
+  source.hello(view);
+  const unwatch = watch(root, (visible) => source.visible(view, visible));
+  return () => {
+    unwatch();
+    source.bye(view);
+    stage.close();
+    root.remove();
+  };
+}
+
+function alone(stage, part) {
+  const main = stage.add(new ALONE[part](stage));
+  const below = [];
+  if (part === "transcript" && stage.source.live) below.push(stage.add(new Reply(stage)));
+  if (!stage.source.live) below.push(stage.add(new Slider(stage)));
+  return [h("div.icnb-alone", {}, main, ...below)];
+}
+
+function whole(stage, title) {
+  const add = (Part) => stage.add(new Part(stage));
+  const head = stage.add(new Controls(stage, title));
+  return [
+    h("div.icnb-board", {},
+      head,
+      h("div.icnb-left", {}, add(Transcript), stage.source.live ? add(Reply) : null),
+      h("div.icnb-right", {}, add(Graph), add(Agents)),
+      add(Timeline),
+      add(Slider)),
+  ];
+}
+
+/** Tell whether an element can be seen: it is on the screen, and the tab is in front. */
+function watch(root, tell) {
+  let inside = true;
+  const say = () => tell(inside && document.visibilityState !== "hidden");
+  const observer = new IntersectionObserver((entries) => {
+    inside = entries.at(-1).isIntersecting;
+    say();
+  });
+  observer.observe(root);
+  document.addEventListener("visibilitychange", say);
+  return () => {
+    observer.disconnect();
+    document.removeEventListener("visibilitychange", say);
+  };
+}

@@ -1,0 +1,56 @@
+/** Who wrote to whom, and how often: one edge for each ordered pair, direct and group counted apart. No DOM. */
+import { countUpTo } from "./log.js";
+
+/** @typedef {{from: string, to: string, direct: number, group: number, last: number}} Edge */
+
+export class Edges {
+  /** @param {import("./log.js").Log} log */
+  constructor(log) {
+    this.log = log;
+    this.now = empty();
+    this.counted = 0;
+    this.rewrites = log.rewrites;
+    this.past = null;
+  }
+
+  /**
+   * The counts as of a seq. The newest ones are counted on from where they stood; those of the past anew.
+   * @param {number} [asOf]
+   */
+  at(asOf = Infinity) {
+    const { log } = this;
+    if (this.rewrites !== log.rewrites) {
+      [this.now, this.counted, this.past, this.rewrites] = [empty(), 0, null, log.rewrites];
+    }
+    if (asOf !== Infinity) {
+      if (this.past?.asOf !== asOf) this.past = { asOf, counts: this.#count(empty(), 0, countUpTo(log.messages, asOf)) };
+      return this.past.counts;
+    }
+    this.#count(this.now, this.counted, log.messages.length);
+    this.counted = log.messages.length;
+    return this.now;
+  }
+
+  #count(counts, from, to) {
+    for (let i = from; i < to; i++) {
+      const message = this.log.messages[i];
+      if (message.from === null) continue; // the program is nobody
+      const kind = this.log.chats.has(message.to) ? "group" : "direct";
+      counts.sent.set(message.from, (counts.sent.get(message.from) ?? 0) + 1);
+      for (const receiver of this.log.receivers(message)) {
+        const key = `${message.from}\n${receiver}`;
+        let edge = counts.edges.get(key);
+        if (!edge) counts.edges.set(key, (edge = { from: message.from, to: receiver, direct: 0, group: 0, last: 0 }));
+        edge[kind] += 1;
+        edge.last = message.seq;
+        counts.received.set(receiver, (counts.received.get(receiver) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+}
+
+/** @returns {{edges: Map<string, Edge>, sent: Map<string, number>, received: Map<string, number>}} */
+function empty() {
+  return { edges: new Map(), sent: new Map(), received: new Map() };
+}

@@ -1,0 +1,296 @@
+/** The graph: who wrote to whom, as nodes and curved strands in SVG. */
+import { calm, h, s, setAttribute, setText } from "./dom.js";
+import { counted, cut } from "./format.js";
+import { isLight } from "./colours.js";
+import { statusKey, statusPath, tone } from "./icons.js";
+import { CROWD, Layout } from "./layout.js";
+import { legend } from "./legend.js";
+import { draggable, showTip } from "./pointing.js";
+import { labelPlaces, strand, strokeWidth } from "./strokes.js";
+
+/** More strands than this are not drawn: the thinnest are left out, and the legend says so. */
+const MOST_STRANDS = 250;
+const FLASHES = 8;
+const AGAIN_MS = 1500;
+/** When so many came at once, nobody could follow the flashes. */
+const MANY = 20;
+
+export class Graph {
+  /** @param {import("./stage.js").Stage} stage */
+  constructor(stage) {
+    this.stage = stage;
+    this.every = 200;
+    this.layout = new Layout();
+    this.nodes = new Map();
+    this.strands = new Map();
+    this.size = { width: 0, height: 0 };
+    this.edgeLayer = s("g.icnb-edges");
+    this.nodeLayer = s("g.icnb-nodes");
+    this.svg = s("svg.icnb-net", { role: "group", "aria-label": "Who wrote to whom" }, this.edgeLayer, this.nodeLayer);
+    this.tip = h("div.icnb-tip", { role: "status", hidden: true });
+    this.legend = legend();
+    this.canvas = h("div.icnb-canvas", {}, this.svg, this.tip);
+    this.el = h("section.icnb-part.icnb-graph", { "data-part": "graph", "aria-label": "Graph" }, this.canvas, this.legend.el);
+    this.sized = new ResizeObserver(() => this.#resized());
+    this.sized.observe(this.canvas);
+    this.lastFlashed = stage.log.lastSeq;
+  }
+
+  #resized() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (width === 0 || (width === this.size.width && height === this.size.height)) return;
+    this.size = { width, height };
+    setAttribute(this.svg, "viewBox", `0 0 ${width} ${height}`);
+    this.#paint();
+  }
+
+  /** @param {import("./stage.js").Seen} change */
+  update(change) {
+    const { stage } = this;
+    const { edges, received } = stage.edges.at(stage.asOf);
+    const ids = stage.log.agentsAt(stage.asOf).map(({ id }) => id);
+    const there = new Set(ids);
+    const drawn = [...edges.values()].filter(({ from, to }) => there.has(from) && there.has(to) && from !== to);
+    this.#look(ids.length);
+    this.every = this.looks.crowd ? 1000 : 250;
+    this.#setNodes(ids, received);
+    this.#setStrands(drawn);
+    const moved = this.layout.set(ids, drawn);
+    if (moved) this.#settle();
+    this.legend.update({
+      silent: ids.some((id) => !received.get(id)),
+      group: drawn.some(({ group }) => group > 0),
+      left: Math.max(0, this.wanted - this.strands.size),
+    });
+    setAttribute(this.el, "data-nodes", ids.length);
+    setAttribute(this.el, "data-edges", drawn.length);
+    if (change.messages && !change.reset && stage.now) this.#flash();
+    this.lastFlashed = stage.log.lastSeq;
+    this.seen = stage.log.messages.length;
+  }
+
+  #look(count) {
+    const radius = count <= 6 ? 19 : count <= 14 ? 15 : count <= CROWD ? 12 : 8;
+    const font = count <= 14 ? 12 : count <= CROWD ? 11 : 9.5;
+    this.looks = { radius, font, crowd: count > CROWD, head: count > CROWD ? 3.5 : 5, longest: count > CROWD ? 16 : 24 };
+  }
+
+  #setNodes(ids, received) {
+    const { stage, looks } = this;
+    const states = stage.agentStates();
+    const wanted = new Set(ids);
+    for (const [id, node] of this.nodes) {
+      if (!wanted.has(id)) {
+        node.g.remove();
+        this.nodes.delete(id);
+      }
+    }
+    for (const id of ids) {
+      if (!this.nodes.has(id)) this.nodes.set(id, this.#newNode(id));
+      const node = this.nodes.get(id);
+      const state = states.get(id);
+      const label = stage.log.label(id);
+      const silent = !received.get(id);
+      const key = statusKey(state.status, state.paused);
+      setAttribute(node.g, "class", `icnb-node icnb-${tone(key)}${silent ? " icnb-silent" : ""}`);
+      setAttribute(node.g, "data-status", state.status);
+      setAttribute(node.g, "data-addressed", !silent);
+      setAttribute(node.circle, "r", looks.radius);
+      setAttribute(node.ring, "r", looks.radius + 4);
+      setAttribute(node.badge, "transform", `translate(${looks.radius * 0.72} ${-looks.radius * 0.72}) scale(${looks.crowd ? 0.62 : 0.85})`);
+      setAttribute(node.shape, "d", statusPath(key));
+      node.badge.style.display = key === "idle" || key === "person" ? "none" : "";
+      setText(node.label, cut(label, looks.longest));
+      node.width = node.label.textContent.length * looks.font * 0.56 + 4;
+      node.label.style.fontSize = `${looks.font}px`;
+      setText(node.initial, looks.radius > 12 ? [...label][0].toUpperCase() : "");
+      setAttribute(node.g, "aria-label", `${label}, ${state.status}${silent ? ", never addressed" : ""}`);
+    }
+  }
+
+  #newNode(id) {
+    const colour = this.stage.log.colour(id);
+    const circle = s("circle.icnb-disc");
+    const ring = s("circle.icnb-ring");
+    const initial = s("text.icnb-initial", { "text-anchor": "middle", dy: "0.35em", fill: isLight(colour) ? "#1a1a1a" : "#fff" });
+    const shape = s("path", { transform: "translate(-5.6 -5.6) scale(.7)", "fill-rule": "evenodd" });
+    const badge = s("g.icnb-badge", {}, s("circle", { r: 8.5 }), shape);
+    const label = s("text.icnb-label");
+    const g = s("g", { tabindex: "0", role: "img", "data-agent": id, style: { "--own": colour } }, ring, circle, initial, badge, label);
+    this.nodeLayer.append(g);
+    this.#interactive(g, () => this.#nodeTip(id), id);
+    draggable(g, (event) => this.#dragged(id, event), () => this.layout.release());
+    return { id, g, circle, ring, initial, badge, shape, label, width: 0 };
+  }
+
+  #nodeTip(id) {
+    const { stage } = this;
+    const { sent, received } = stage.edges.at(stage.asOf);
+    const state = stage.agentStates().get(id);
+    const to = received.get(id) ?? 0;
+    return [
+      stage.log.label(id),
+      state && state.status !== "person" ? `${state.status}${state.unread ? `, ${state.unread} unread` : ""}` : "a person",
+      `${counted(sent.get(id) ?? 0, "message")} sent`,
+      to ? `${counted(to, "message")} received` : "never addressed",
+    ];
+  }
+
+  #setStrands(edges) {
+    const all = [];
+    for (const edge of edges) {
+      for (const kind of ["direct", "group"]) {
+        const count = edge[kind];
+        if (count) all.push({ edge, kind, count, level: Math.round(Math.log2(count) * 2), key: `${kind}\n${edge.from}\n${edge.to}` });
+      }
+    }
+    this.wanted = all.length;
+    // Of two about as wide, the one that is drawn already stays.
+    all.sort((a, b) => b.level - a.level || Number(this.strands.has(b.key)) - Number(this.strands.has(a.key)));
+    const most = 2 ** ((all[0]?.level ?? 0) / 2);
+    const kept = new Set();
+    let repaint = false;
+    for (const { edge, kind, count, key } of all.slice(0, MOST_STRANDS)) {
+      kept.add(key);
+      if (!this.strands.has(key)) this.strands.set(key, this.#newStrand(edge, kind));
+      const made = this.strands.get(key);
+      made.edge = edge;
+      made.both = edge.direct > 0 && edge.group > 0;
+      const share = Math.min(1, Math.log2(count + 1) / Math.log2(most + 1));
+      const width = Math.round(strokeWidth(count, this.looks.crowd ? 0.6 : 1) * 4) / 4;
+      // A little more width is drawn with the next that is worth it: each change draws the whole picture again.
+      if (made.width === undefined || Math.abs(made.width - width) >= (this.looks.crowd ? 0.7 : 0.25)) {
+        setAttribute(made.path, "stroke-width", width);
+        made.width = width;
+        repaint = true;
+      }
+      const strength = this.looks.crowd ? (0.06 + 0.7 * share ** 3).toFixed(1) : "0.8";
+      if (strength !== made.strength) made.g.style.setProperty("--strength", (made.strength = strength));
+      setAttribute(made.g, "data-count", count);
+    }
+    for (const [key, made] of this.strands) {
+      if (!kept.has(key)) {
+        made.g.remove();
+        this.strands.delete(key);
+      }
+    }
+    if (repaint) this.#animate();
+  }
+
+  #newStrand(edge, kind) {
+    const path = s("path.icnb-line");
+    const head = s("path.icnb-tipline");
+    const wide = s("path.icnb-wide");
+    const g = s(`g.icnb-strand.icnb-${kind}`, { "data-from": edge.from, "data-to": edge.to, style: { "--own": this.stage.log.colour(edge.from) } }, wide, path, head);
+    this.edgeLayer.append(g);
+    const made = { g, path, head, wide, kind, edge, both: false, flashed: 0, strength: "" };
+    this.#interactive(g, () => this.#edgeTip(made.edge));
+    return made;
+  }
+
+  #edgeTip({ from, to, direct, group }) {
+    const { log } = this.stage;
+    return [`${log.label(from)} → ${log.label(to)}`, direct && `${direct} direct`, group && `${group} in groups`].filter(Boolean);
+  }
+
+  #interactive(g, lines, id = null) {
+    const show = () => {
+      showTip(this.tip, this.canvas, g, lines());
+      if (id) this.#dim(id);
+    };
+    const hide = () => {
+      this.tip.hidden = true;
+      if (id) this.#dim(null);
+    };
+    for (const name of ["pointerenter", "focus"]) g.addEventListener(name, show);
+    for (const name of ["pointerleave", "blur"]) g.addEventListener(name, hide);
+  }
+
+  #dim(id) {
+    this.svg.classList.toggle("icnb-dimmed", id !== null);
+    for (const { g, edge } of this.strands.values()) g.classList.toggle("icnb-lit", edge.from === id || edge.to === id);
+  }
+
+  #dragged(id, event) {
+    const around = this.canvas.getBoundingClientRect();
+    this.layout.drag(id, event.clientX - around.left, event.clientY - around.top, this.size.width, this.size.height);
+    this.#animate();
+  }
+
+  #settle() {
+    // The first picture, and that of a crowd, is laid out at once; otherwise it moves there.
+    if (calm() || !this.settled || this.looks.crowd) {
+      this.layout.tick(this.settled ? 50 : this.nodes.size > 40 ? 160 : 260);
+      this.layout.simulation.alpha(0);
+    }
+    this.settled = true;
+    this.#animate();
+  }
+
+  #animate() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      if (this.layout.moving) this.layout.tick();
+      this.#paint();
+      if (this.layout.moving) this.#animate();
+    });
+  }
+
+  #paint() {
+    const { width, height } = this.size;
+    if (width === 0 || !this.looks) return;
+    const { radius, font, head } = this.looks;
+    const { crowd } = this.looks;
+    const cell = Math.sqrt((width * height) / Math.max(this.nodes.size, 1));
+    const apartX = Math.max(radius * 2 + (crowd ? 22 : 46), Math.min(84, cell * 0.95));
+    const apartY = Math.max(radius * 2 + font + (crowd ? 5 : 12), Math.min(40, cell * 0.5));
+    const margin = { x: Math.min(width / 5, radius + (crowd ? 30 : 52)), y: radius + font + 12, apartX, apartY };
+    this.layout.place(width, height, margin);
+    const places = [...this.nodes.values()].map((node) => ({ id: node.id, width: node.width, ...pick(this.layout.nodes.get(node.id)) }));
+    places.sort((a, b) => (this.layout.degree.get(b.id) ?? 0) - (this.layout.degree.get(a.id) ?? 0));
+    const labels = labelPlaces(places, { radius, font, width, height });
+    for (const { id, sx, sy } of places) {
+      const node = this.nodes.get(id);
+      const at = labels.get(id);
+      setAttribute(node.g, "transform", `translate(${sx.toFixed(1)} ${sy.toFixed(1)})`);
+      setAttribute(node.label, "x", (at.x - sx).toFixed(1));
+      setAttribute(node.label, "y", (at.y - sy).toFixed(1));
+      setAttribute(node.label, "text-anchor", at.anchor);
+      node.label.classList.toggle("icnb-covered", !at.room && crowd);
+    }
+    for (const { path, head: tip, wide, kind, edge, both, width } of this.strands.values()) {
+      const a = this.layout.nodes.get(edge.from);
+      const b = this.layout.nodes.get(edge.to);
+      if (!a || !b) continue;
+      const apart = both && kind === "group" ? width + strokeWidth(edge.direct, crowd ? 0.6 : 1) + 8 : 0;
+      const drawn = strand(a, b, { radius, bend: 5 + apart, head, width });
+      setAttribute(path, "d", drawn.line);
+      setAttribute(tip, "d", drawn.head);
+      setAttribute(wide, "d", drawn.line);
+    }
+  }
+
+  #flash() {
+    if (calm()) return;
+    const many = this.stage.log.messages.length - this.seen > MANY;
+    let left = many ? (this.looks.crowd ? 0 : 2) : FLASHES;
+    const time = performance.now();
+    for (const made of this.strands.values()) {
+      if (made.edge.last <= this.lastFlashed || left === 0 || time - made.flashed < AGAIN_MS) continue;
+      left -= 1;
+      made.flashed = time;
+      const width = Number(made.path.getAttribute("stroke-width"));
+      made.path.animate([{ strokeWidth: `${width + 4}px` }, { strokeWidth: `${width}px` }], { duration: 500, easing: "ease-out" });
+    }
+  }
+
+  destroy() {
+    this.sized.disconnect();
+    cancelAnimationFrame(this.frame);
+  }
+}
+
+function pick(node) {
+  return { sx: node?.sx ?? 0, sy: node?.sy ?? 0 };
+}

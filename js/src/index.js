@@ -1,0 +1,2 @@
+export { mountPage } from "./page.js";
+export { widget as default } from "./widget.js";
