@@ -61,6 +61,7 @@ from intercom_nb.errors import (
     UnknownIdError,
 )
 from intercom_nb.folders import load_agents, save_agents
+from intercom_nb.lab import LabRun, MissionLab
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Message
 from intercom_nb.models import Delta
@@ -68,6 +69,7 @@ from intercom_nb.offline import Call, Fail, OfflineAssistant, ScriptedAssistant,
 from intercom_nb.person import Person
 from intercom_nb.prices import Price
 from intercom_nb.service import InterComService
+from intercom_nb.views import AgentsView, Dashboard, GraphView, Timeline, Transcript, snapshot, to_html
 
 __version__ = "0.1.0"
 
@@ -76,17 +78,21 @@ __all__ = [
     "AgentBuilder",
     "AgentFolderError",
     "AgentReport",
+    "AgentsView",
     "BuildReport",
     "Call",
     "Chat",
     "ChatRuleError",
+    "Dashboard",
     "Delta",
     "Fail",
     "Frames",
+    "GraphView",
     "InterComError",
     "InterComService",
     "InvalidNameError",
     "InvalidToolError",
+    "LabRun",
     "LifecycleError",
     "Limits",
     "LogDamagedError",
@@ -94,6 +100,7 @@ __all__ = [
     "LogInUseError",
     "Message",
     "MissingKeyError",
+    "MissionLab",
     "ModelError",
     "NewerLogError",
     "OfflineAssistant",
@@ -102,7 +109,9 @@ __all__ = [
     "RecordingError",
     "ScriptedAssistant",
     "Spent",
+    "Timeline",
     "ToolCallError",
+    "Transcript",
     "UnknownIdError",
     "activity",
     "agent_measures",
@@ -134,8 +143,10 @@ __all__ = [
     "replies_df",
     "runs_df",
     "save_agents",
+    "snapshot",
     "steps_df",
     "to_graphml",
+    "to_html",
     "to_markdown",
     "to_mermaid",
     "to_parquet",

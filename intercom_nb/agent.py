@@ -113,7 +113,13 @@ class Agent:
         status = self.status if self._host is not None else "not added to a service"
         return f"<Agent {self.name} ({self.id}), {status}>"
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it
+        """Return its live card for a browser, a picture for a page, and one line of text."""
+        shown = {"text/html": self.as_html()} if self._host is None else self._host.bundle_of(self.id)
+        return shown | {"text/plain": repr(self)}
+
+    def as_html(self) -> str:
+        """Return it as a table, for a page without scripts."""
         who = {"id": self.id, "status": self.status, "description": self.description, "mission": self.mission}
         return agent_html({"name": self.name, **who}, self.conversation)
 

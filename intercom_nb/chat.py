@@ -1,5 +1,7 @@
 """A group chat: its members, and the rights of its admin."""
 
+from typing import Any
+
 from intercom_nb.cards import chat_html
 from intercom_nb.host import Host
 from intercom_nb.messages import Message
@@ -31,7 +33,12 @@ class Chat:
     def __repr__(self) -> str:
         return f"<Chat {self.name} ({self.id}): {', '.join(self.roster)}>"
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it
+        """Return its live transcript for a browser, a picture for a page, and one line of text."""
+        return self._host.bundle_of(self.id) | {"text/plain": repr(self)}
+
+    def as_html(self) -> str:
+        """Return it as a table, for a page without scripts."""
         name_of = self._host.name_of
         members = ", ".join(map(name_of, self.members))
         what = {"id": self.id, "description": self.description, "admin": name_of(self.admin_id), "members": members}

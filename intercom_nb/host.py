@@ -1,6 +1,6 @@
 """What an agent, a person or a chat may ask of the service it belongs to."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import Item, Message
@@ -52,6 +52,9 @@ class Host(Protocol):
 
     def inbox_of(self, person_id: str) -> list[Message]:
         """Return what a person has received."""
+
+    def bundle_of(self, some_id: str) -> dict[str, Any]:
+        """Return what the last line of a cell shows of an agent or a chat."""
 
     def name_of(self, some_id: str | None) -> str:
         """Return the name behind an id."""

@@ -170,6 +170,14 @@ class Runs:
             return "waiting"
         return "failed" if desk.failed is not None else "idle"
 
+    def unread(self, agent_id: str) -> int:
+        """Return how many messages an agent has not yet taken."""
+        return len(self.desks[agent_id].inbox)
+
+    def is_paused(self, agent_id: str) -> bool:
+        """Return whether an agent was paused alone."""
+        return self.desks[agent_id].met == "paused"
+
     def _quiet(self) -> None:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
         desks = self.desks.values()

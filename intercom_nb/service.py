@@ -10,8 +10,6 @@ from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
 from intercom_nb.agent import Agent, checked_context, slug
-from intercom_nb.analysis import delivery_counts
-from intercom_nb.cards import service_html
 from intercom_nb.chat import Chat
 from intercom_nb.chat_tools import check_tools
 from intercom_nb.courtesy import Courtesy
@@ -28,19 +26,19 @@ from intercom_nb.person import Person
 from intercom_nb.prices import Price, Prices
 from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_guard, load_spent
 from intercom_nb.routing import Router, check_message
-from intercom_nb.running import Running
 from intercom_nb.runs import Runs
 from intercom_nb.runtime import InProcess
 from intercom_nb.settings import setting
 from intercom_nb.store import Store
 from intercom_nb.thread_logs import ThreadLogs, file_name
+from intercom_nb.viewing import Viewed
 
 __all__ = ["InterComService"]
 
 _LOGGER = logging.getLogger(__name__)
 
 
-class InterComService(Running):
+class InterComService(Viewed):
     """Agents that talk to each other by tool calls, and the log of everything they said.
 
     Agents run on a thread of the service's own, beside whatever the cells of a notebook are doing. Every method may
@@ -273,17 +271,6 @@ class InterComService(Running):
     def __repr__(self) -> str:
         agents, where = len(self.registry), self.log or "in memory"
         return f"<InterComService {self.name}: {self.status}; {agents} agents, {self.spent}; {self.model}; log {where}>"
-
-    def _repr_html_(self) -> str:
-        what = {
-            "name": self.name,
-            "status": self.status,
-            "model": self.model,
-            "spent": str(self.spent),
-            "log": str(self.log or "in memory"),
-        }
-        agents = [(agent.name, agent.status, agent.description) for agent in self.registry]
-        return service_html(what, agents, delivery_counts(self))
 
     def __getitem__(self, given: str) -> Member | Chat:
         """Return the agent, person or chat with this id or name."""

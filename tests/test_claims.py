@@ -304,7 +304,7 @@ def test_objects_show_themselves_and_the_log_is_tables_and_a_graph():
         ann, chat = intercom["<b>Ann</b>"], intercom["chat-1"]
         shown = [intercom, ann, intercom["bob"], chat]
         lines = [repr(thing) for thing in shown]
-        pages = "".join(thing._repr_html_() for thing in shown)
+        pages = "".join(thing.as_html() for thing in shown)
         frame, matrix, traffic = messages_df(intercom), who_to_whom(intercom), graph(intercom)
 
     assert all("\n" not in line and "0x" not in line for line in lines)

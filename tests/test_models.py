@@ -174,7 +174,7 @@ def test_a_failing_server_is_one_sentence_without_the_key(server, status, body, 
         ann = begun(intercom)
         reason = intercom.wait(20)
         error = intercom.store.rows("SELECT error FROM runs")[0][0]
-        shown = repr(intercom) + intercom._repr_html_() + repr(ann) + ann._repr_html_() + repr(intercom._models.default)
+        shown = repr(intercom) + intercom.as_html() + repr(ann) + ann.as_html() + repr(intercom._models.default)
     files = b"".join(path.read_bytes() for path in intercom.log.parent.rglob("*") if path.is_file())
 
     assert reason == "failed"

@@ -127,6 +127,11 @@ class Kernel:
         assert output["output_type"] == "execute_result", output
         return output["data"]["text/plain"]
 
+    def subshell(self) -> str:
+        """Make another shell in the kernel, as JupyterLab does for widgets, and return its id."""
+        self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
+        return self.client.control_channel.get_msg(timeout=10)["content"]["subshell_id"]
+
     def settle(self, seconds: float = 0.3) -> None:
         """Take whatever else arrives while no cell runs."""
         deadline = time.monotonic() + seconds
@@ -305,17 +310,52 @@ def test_quiet_is_awaited_in_a_cell(kernel):
     assert kernel.value("await intercom.quiet()") == "'quiet'"
 
 
-@pytest.mark.parametrize("what", ["intercom", "intercom['ann']", "chat"])
-def test_the_last_line_of_a_cell_shows_text_and_html(kernel, what):
-    """One line of text where there is no browser, tables where there is one."""
+@pytest.mark.parametrize("what", ["intercom", "intercom['ann']", "chat", "intercom.dashboard()"])
+def test_the_last_line_of_a_cell_shows_text_a_picture_and_a_widget(kernel, what):
+    """One line of text and a picture where there is no browser, a live view where there is one; no tables."""
     kernel.run(MAKE_FINITE + "await intercom.quiet()")
 
     (output,) = kernel.run(what)
 
     assert output["output_type"] == "execute_result"
+    assert set(output["data"]) == {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"}
     assert "\n" not in output["data"]["text/plain"]
     assert output["data"]["text/plain"].startswith("<")
-    assert "<table" in output["data"]["text/html"]
+    assert output["data"]["image/png"].startswith("iVBOR")
+
+
+def test_a_click_is_taken_while_a_cell_sleeps(kernel):
+    """A message from the page goes to the shell that is free, not to the one that showed the view."""
+    kernel.run(MAKE_FINITE)
+    kernel.run("intercom")
+    comm_id = kernel.value("intercom.dashboard().widget.comm.comm_id").strip("'")
+    subshell = kernel.subshell()
+
+    def click():
+        asked = {"kind": "ask", "id": 1, "what": "do", "action": "edit", "agent": "bob", "mission": "Be brief."}
+        content = {"comm_id": comm_id, "data": {"method": "custom", "content": asked}}
+        message = kernel.client.session.msg("comm_msg", content)
+        message["header"]["subshell_id"] = subshell
+        kernel.client.shell_channel.send(message)
+
+    source = "for _ in range(300):\n    time.sleep(0.01)\n    if intercom['bob'].mission: break\n"
+
+    assert kernel.run(source + "mission = intercom['bob'].mission", meanwhile=click) == []
+    assert kernel.value("mission") == "'Be brief.'"
+
+
+def test_a_notebook_that_ends_with_the_dashboard_runs_without_a_browser(tmp_path):
+    """Nothing waits for a page that is not there; the stored output has text, a picture and the widget."""
+    cells = [SETUP, MAKE_FINITE, "intercom.dashboard()", "_ = intercom.wait(progress=False)", "intercom"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
+    with client.setup_kernel(env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)}):
+        for place, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, place)
+    outputs = [output for cell in notebook.cells for output in cell.outputs]
+
+    assert [output["output_type"] for output in outputs] == ["execute_result"] * 2
+    assert all({"text/plain", "image/png"} <= set(output["data"]) for output in outputs)
 
 
 def test_autoreload_does_not_double_a_service(tmp_path):

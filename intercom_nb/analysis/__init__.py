@@ -1,6 +1,7 @@
 """The log as tables and graphs: who said what to whom. Heavy libraries are loaded when first used."""
 
 from intercom_nb.analysis.colours import colours
+from intercom_nb.analysis.comparison import comparison
 from intercom_nb.analysis.exports import to_graphml, to_markdown, to_mermaid, to_parquet
 from intercom_nb.analysis.frames import (
     agents_df,
@@ -19,6 +20,7 @@ from intercom_nb.analysis.goals import demo_goals
 from intercom_nb.analysis.measures import agent_measures, conversation_measures, left_alone
 from intercom_nb.analysis.network_plot import plot_graph
 from intercom_nb.analysis.over_time import activity
+from intercom_nb.analysis.overview_plot import overview_png
 from intercom_nb.analysis.plots import plot_activity, plot_cost, plot_who_to_whom
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.replies import replies_df
@@ -38,6 +40,7 @@ __all__ = [
     "chats_df",
     "collapse",
     "colours",
+    "comparison",
     "conversation_measures",
     "cost",
     "deliveries_df",
@@ -49,6 +52,7 @@ __all__ = [
     "left_alone",
     "memberships_df",
     "messages_df",
+    "overview_png",
     "plot_activity",
     "plot_cost",
     "plot_graph",

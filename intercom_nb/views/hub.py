@@ -1,0 +1,182 @@
+"""One for each service: which views of it are on the page, and the thread that tells them what is new.
+
+The thread is there only while some view is visible. It reads and sends beside the agents' loop, so a large view or
+a slow page holds no agent up; and it works before a service has started and while it is paused.
+"""
+
+import contextlib
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from intercom_nb.errors import LogError
+from intercom_nb.facts import Fact
+from intercom_nb.notebook import keep_output_out_of_cells
+from intercom_nb.store import Store
+from intercom_nb.views.facts_feed import Changed
+
+__all__ = ["Hub", "Live", "Pace"]
+
+Live: TypeAlias = dict[str, Any]
+
+_IN_ALL_S = 1 / 20  # between two sends, to whichever view: what a browser takes without falling behind
+_EACH_S = 1 / 10  # between two sends to the same view: as live as an eye can tell
+_LOOK_S = 0.5  # between two looks at what no fact tells: statuses, time at work, a rate limit
+_PATIENCE_S = 5.0  # for the last send
+
+
+class Told(Protocol):
+    """What the hub knows of a view."""
+
+    changed: Changed
+
+    @property
+    def listening(self) -> bool:
+        """Whether it is to be told."""
+
+    def tell(self, live: Live) -> bool:
+        """Send what is new, if anything is; return whether something was sent."""
+
+    def let_go(self, live: Live) -> None:
+        """Hold nothing of the service any more, which has stopped thus."""
+
+
+class Pace:
+    """When something may be sent: at most 20 times a second in all, 10 to one view.
+
+    Parameters
+    ----------
+    clock : callable
+        Gives the time, in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock()
+        self._next_to: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+
+    def pause(self, view: object) -> float:
+        """Return how many seconds to wait before something is sent to this view."""
+        return max(self._next, self._next_to.get(view, self._next)) - self._clock()
+
+    def sent(self, view: object) -> None:
+        """Count a send."""
+        now = self._clock()
+        self._next, self._next_to[view] = now + _IN_ALL_S, now + _EACH_S
+
+
+class Hub:
+    """The views of one service.
+
+    Attributes
+    ----------
+    live : callable
+        Returns what a running service shows beside its log.
+    unpriced : bool
+        Whether the price of some model call is not known.
+
+    Parameters
+    ----------
+    name : str
+        For the thread.
+    store : Store
+        The service's log.
+    live : callable
+        Returns what a running service shows beside its log.
+    """
+
+    def __init__(self, name: str, store: Store, live: Callable[[], Live]) -> None:
+        self.live = live
+        self.unpriced = False
+        self._name = name
+        self._store = store
+        self._views: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
+        self._pace = Pace()
+        self._lock = threading.Lock()
+        self._bell = threading.Event()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        store.watch(self._heard)
+
+    def view(self, part: str, focus: str, make: Callable[[], Any]) -> Any:
+        """Return the open view of this part, or a new one: one model serves every place where it is shown."""
+        with self._lock:
+            found = self._views.get((part, focus))
+            if found is None or found.closed:
+                found = self._views[part, focus] = make()
+        if self._over.is_set():
+            found.let_go(self.live())
+        return found
+
+    @property
+    def views(self) -> list[Told]:
+        """The views that are there."""
+        return list(self._views.values())
+
+    def _heard(self, facts: Sequence[Fact]) -> None:
+        """Note what has changed, for every view that listens; on the log's thread."""
+        listening = [view for view in self.views if view.listening]
+        if listening:
+            changed = Changed.by(facts)
+            with self._lock:
+                for view in listening:
+                    view.changed.add(changed)
+            self._bell.set()
+
+    def taken(self, view: Told) -> Changed:
+        """Return what has changed for a view, and begin anew."""
+        with self._lock:
+            changed, view.changed = view.changed, Changed()
+        return changed
+
+    def settle(self) -> None:
+        """Wait until every fact that can be read from the log has been told to those who listen."""
+        with contextlib.suppress(LogError):  # a closed log changes no more
+            with self._store.transaction() as behind_all_others:
+                pass
+            behind_all_others.wait()
+
+    def listen(self) -> None:
+        """Begin to tell views, or go on; called when one becomes visible."""
+        with self._lock:
+            if self._thread is None and not self._over.is_set():
+                self._thread = threading.Thread(target=self._work, name=f"intercom views of {self._name}", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        keep_output_out_of_cells()
+        while self._go_on():
+            self._round()
+            self._bell.wait(_LOOK_S)
+            self._bell.clear()
+
+    def _go_on(self) -> bool:
+        with self._lock:
+            if self._over.is_set() or not any(view.listening for view in self.views):
+                self._thread = None  # under the lock: whoever becomes visible next starts another one
+                return False
+            return True
+
+    def _round(self) -> None:
+        live = self.live()
+        for view in self.views:
+            if view.listening:
+                if self._over.wait(max(self._pace.pause(view), 0)):
+                    return
+                if view.tell(live):
+                    self._pace.sent(view)
+
+    def finish(self) -> None:
+        """Tell each view how it ended, end the thread, and let the views hold nothing of the service."""
+        self._over.set()
+        self._bell.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE_S)
+        live = self.live()
+        for view in self.views:
+            if view.listening:
+                view.tell(live)
+            view.let_go(live)

@@ -1,0 +1,55 @@
+"""What is seen of a log where nothing can move: a picture, and one line of text."""
+
+from pathlib import Path
+from typing import Any
+
+from intercom_nb.analysis import overview_png
+from intercom_nb.analysis.reading import HasStore, querying
+
+__all__ = ["one_line", "picture", "snapshot"]
+
+
+def snapshot(source: HasStore | str | Path) -> Any:
+    """Return a picture of a service as it is now, or of a finished log: graph, transcript and timeline.
+
+    Stored in the notebook, it is seen wherever the notebook is read, also where no widget is.
+
+    Parameters
+    ----------
+    source : InterComService, str or Path
+        A service, also while it runs, or the path of a log.
+
+    Returns
+    -------
+    IPython.display.Image
+        A PNG; its ``data`` are the bytes.
+
+    Examples
+    --------
+    >>> snapshot(intercom).format
+    'png'
+    """
+    from IPython.display import Image
+
+    return Image(data=picture(source), format="png")
+
+
+def picture(source: HasStore | str | Path) -> bytes:
+    """Return the picture as the bytes of a PNG."""
+    return overview_png(source)
+
+
+def one_line(source: HasStore | str | Path) -> str:
+    """Return a service or a log in one line.
+
+    Raises
+    ------
+    LogError
+        If there is no such log.
+    """
+    if not isinstance(source, str | Path):
+        return repr(source).strip("<>")
+    with querying(source) as query:
+        sql = "SELECT (SELECT COUNT(DISTINCT agent_id) FROM agents), (SELECT COUNT(*) FROM messages)"
+        agents, messages = query(sql)[0]
+    return f"log {Path(source).name}: {agents} members, {messages} messages"

@@ -1,0 +1,269 @@
+"""A view: a reader of one log, on the page. It keeps nothing of the log; the page has its own copy of the facts."""
+
+import logging
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from intercom_nb.analysis.reading import Query, querying
+from intercom_nb.errors import InterComError, LogError
+from intercom_nb.store import Store
+from intercom_nb.views.actions import Doing, do
+from intercom_nb.views.answers import answer
+from intercom_nb.views.facts_feed import Changed, Facts, changed_facts, facts_since, last_seq
+from intercom_nb.views.hub import Hub, Live
+from intercom_nb.views.snapshot import one_line, picture
+from intercom_nb.views.widget import make_widget
+
+__all__ = ["AgentsView", "Dashboard", "GraphView", "Shown", "Timeline", "Transcript", "View"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Shown(Doing, Protocol):
+    """What a view knows of the service it shows."""
+
+    store: Store
+
+    @property
+    def hub(self) -> Hub:
+        """Where its views meet."""
+
+
+class View:
+    """A live view of a service, or a view of a finished log; the last line of a cell shows it.
+
+    Parameters
+    ----------
+    source : InterComService, str or Path
+        A service, or the path of a log.
+    focus : str, optional
+        The id of an agent or chat that the view is limited to.
+
+    Attributes
+    ----------
+    changed : Changed
+        What has become durable and was not yet sent; filled and emptied by the service's hub.
+    """
+
+    part: ClassVar[str]
+
+    def __init__(self, source: Shown | str | Path, focus: str = "") -> None:
+        self.focus = focus
+        self.changed = Changed()
+        self.closed = False
+        self._log: Path | None = Path(source) if isinstance(source, str | Path) else source.store.path
+        self._service: weakref.ref[Shown] | None = None
+        self._kept: Shown | None = None
+        if not isinstance(source, str | Path):
+            self._service, self._kept = weakref.ref(source), source
+        self._line = one_line(source)  # also shows at once whether there is such a log
+        self._widget: Any = None
+        self._visible: dict[str, bool] = {}
+        self._sent = 0  # the place in the log up to which the page knows everything
+        self._batch = 0  # the page finds a gap by it
+        self._last_live: Live = {}
+        # Held while facts are read and sent, so that what is sent later is never older.
+        self._telling = threading.RLock()
+
+    def __repr__(self) -> str:
+        line = self._line if self._kept is None else one_line(self._kept)
+        return f"<{type(self).__name__} of {line}{', closed' if self.closed else ''}>"
+
+    @property
+    def widget(self) -> Any:
+        """The widget, to be laid out among others; made when first asked for."""
+        if self._widget is None and not self.closed:
+            traits = {"part": self.part, "live": self._kept is not None, "focus": self.focus}
+            self._widget = make_widget(traits, self._heard)
+        return self._widget
+
+    def close(self) -> None:
+        """Take it off the page, and hold nothing any more. A second call does nothing."""
+        with self._telling:
+            self.closed = True
+            widget, self._widget = self._widget, None
+            self._visible.clear()
+            self._kept = self._service = None
+        if widget is not None:
+            widget.close()
+
+    def let_go(self, live: Live) -> None:
+        """Hold nothing of the service any more, for it has stopped thus; its log can still be read."""
+        if self._kept is not None:
+            self._line = one_line(self._kept)
+        self._last_live, self._kept = live, None
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it
+        """Return the widget, one line of text, and a picture for where there is no browser."""
+        bundle: dict[str, Any] = {"text/plain": repr(self)}
+        if not self.closed:
+            bundle |= self.widget._repr_mimebundle_()[0] | {"text/plain": repr(self)}
+            with self._source() as source:
+                bundle["image/png"] = picture(source)
+        return bundle
+
+    # -- what it is told by the hub ---------------------------------------------------------------------------------
+
+    @property
+    def listening(self) -> bool:
+        """Whether somebody can see it, and it shows a service that may still change."""
+        return self._kept is not None and any(list(self._visible.values()))
+
+    def tell(self, live: Live) -> bool:
+        """Send what is new, if anything is; return whether something was sent."""
+        service = self._kept
+        if service is None:
+            return False
+        with self._telling:
+            changed = service.hub.taken(self)
+            facts: Facts = {}
+            if changed.anything:
+                with service.store.reading() as query:
+                    facts = changed_facts(query, self._sent, changed)
+                service.hub.unpriced |= _unpriced(facts)
+            news = self._news(live)
+            if not facts and not news:
+                return False
+            self._send(facts, news, reset=False)
+        return True
+
+    def _send(self, facts: Facts, live: Live | None, *, reset: bool) -> None:
+        self._sent = last_seq(facts, self._sent)
+        self._batch += 1
+        self._post({"kind": "facts", "n": self._batch, "reset": reset, "facts": facts, "live": live})
+
+    def _post(self, content: dict[str, Any]) -> None:
+        if self._widget is not None and not self.closed:
+            self._widget.send(content)
+
+    def _news(self, live: Live) -> Live | None:
+        """Return what of the live part is not what was sent last."""
+        before = self._last_live.get("agents", {})
+        agents = {who: what for who, what in live["agents"].items() if before.get(who) != what}
+        if not agents and all(live[part] == self._last_live.get(part) for part in ("service", "people")):
+            return None
+        self._last_live = live
+        return {**live, "agents": agents}
+
+    # -- what it hears from the page --------------------------------------------------------------------------------
+
+    def _heard(self, content: Mapping[str, Any]) -> None:
+        """Take a message from the page; on whichever thread it arrives."""
+        kind, view = content.get("kind"), str(content.get("view"))
+        try:
+            if kind == "hello":
+                self._hello(view, int(content.get("seq") or 0), visible=bool(content.get("visible")))
+            elif kind == "visible":
+                self._see(view, visible=bool(content.get("visible")))
+            elif kind == "bye":
+                self._see(view, visible=False)
+                self._visible.pop(view, None)
+            elif kind == "ask":
+                self._post({"kind": "answer", "id": content.get("id"), **self._answer(content)})
+        except InterComError as error:
+            _LOGGER.warning("%r cannot show %s: %s", self, kind, error)
+
+    def _hello(self, view: str, seq: int, *, visible: bool) -> None:
+        with self._telling:
+            self._sent = min(self._sent, seq) if self._visible else seq
+            self._visible.setdefault(view, False)
+            self._see(view, visible=visible, anew=True)
+
+    def _see(self, view: str, *, visible: bool, anew: bool = False) -> None:
+        with self._telling:
+            if view not in self._visible:
+                return
+            if not visible and self.listening and self._kept is not None:
+                self._kept.hub.settle()  # what the page knows of the log is then all that it has not to be told
+            was, self._visible[view] = any(list(self._visible.values())), visible
+            if visible and (anew or not was):
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Send all that the page does not know; from here on the hub tells what is new."""
+        service = self._kept
+        if service is not None:
+            service.hub.listen()  # first: what becomes durable while the log is read is told afterwards
+        with self._source() as source, querying(source) as query:
+            facts = facts_since(query, self._sent)
+        if service is not None:
+            service.hub.unpriced |= _unpriced(facts)
+            self._last_live = service.hub.live()
+        self._send(facts, self._last_live or None, reset=self._sent == 0)
+
+    def _answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            if asked.get("what") == "do":
+                return self._do(asked)
+            with self._reading() as query:
+                return answer(query, asked)
+        except KeyError as error:
+            return {"error": f"{asked.get('what')} needs {error}"}
+        except (InterComError, ValueError, TypeError) as error:
+            return {"error": str(error)}
+
+    def _do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        if self._kept is None:
+            goes_on = "nothing in it changes"
+            if self._log is not None:
+                goes_on = f"InterComService.open({str(self._log)!r}) goes on with it"
+            return {"ok": False, "sentence": f"this view shows a finished log; {goes_on}"}
+        return do(self._kept, asked)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Query]:
+        with self._source() as source, querying(source) as query:
+            yield query
+
+    @contextmanager
+    def _source(self) -> Iterator[Shown | Path]:
+        """Give what is read: the service while there is one, else the file it has left."""
+        service = self._kept or (self._service() if self._service is not None and self._log is None else None)
+        if service is not None:
+            yield service
+        elif self._log is not None and not self.closed:
+            yield self._log
+        else:
+            raise LogError(self._log, "this log was in memory, and its service is gone")
+
+
+def _unpriced(facts: Facts) -> bool:
+    return any(run[8] is None for run in facts.get("runs", ()))
+
+
+class Dashboard(View):
+    """Everything at a glance: transcript, graph, agents, timeline, and what a person may do.
+
+    >>> Dashboard(intercom.log).focus
+    ''
+    """
+
+    part = "dashboard"
+
+
+class Transcript(View):
+    """What was said, oldest first."""
+
+    part = "transcript"
+
+
+class GraphView(View):
+    """Who wrote to whom, as a graph."""
+
+    part = "graph"
+
+
+class AgentsView(View):
+    """A card for each agent: what it is doing, its mission, and its conversation."""
+
+    part = "agents"
+
+
+class Timeline(View):
+    """What happened when, a lane for each member."""
+
+    part = "timeline"
