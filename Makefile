@@ -9,10 +9,10 @@ NOTEBOOKS := $(wildcard notebooks)
 OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY= INTERCOM_RECORD=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check aimock lint format types imports coverage bench lab notebooks lock clean
+.PHONY: help demo test check aimock js views test-browser screenshots lint format types imports coverage bench lab notebooks lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## Run both demos; without a key they use the offline assistant
 	@$(BIN)/python -m intercom_nb.demos
@@ -21,6 +21,21 @@ test: check  ## Run every check; pytest's summary comes last
 
 check: lint types imports  ## The same as test
 	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --nbmake --nbmake-timeout=120 intercom_nb tests $(NOTEBOOKS)
+
+test-browser: $(STAMP)  ## Run the tests in a real JupyterLab and a real Chromium, and nothing else
+	$(OFFLINE) CI=true $(BIN)/python -m pytest tests/browser
+
+screenshots: $(STAMP)  ## Draw the pictures of the views again: docs/dashboard.png, the others into build/screenshots
+	$(OFFLINE) CI=true $(BIN)/python -m pytest tests/browser/test_screenshots.py
+	cp build/screenshots/dashboard.png docs/dashboard.png
+
+js: js/node_modules/.package-lock.json  ## Install what the views' script is built and tested with (needs Node 20 and npm)
+
+js/node_modules/.package-lock.json: js/package-lock.json
+	cd js && npm ci --ignore-scripts --no-audit --no-fund
+
+views: js  ## Build the views' script and style sheet
+	cd js && npm run --silent build
 
 aimock: tests/aimock/node_modules/.package-lock.json  ## Install the fake model server of tests/aimock (needs Node 20 and npm)
 
@@ -61,7 +76,7 @@ lock: $(STAMP)  ## Resolve requirements-dev.lock anew
 
 clean:  ## Remove .venv and everything the tools left behind
 	rm -rf .venv build dist htmlcov .coverage .coverage.*
-	rm -rf tests/aimock/node_modules
+	rm -rf tests/aimock/node_modules js/node_modules
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
