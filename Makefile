@@ -9,7 +9,7 @@ NOTEBOOKS := $(wildcard notebooks)
 OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY= INTERCOM_RECORD=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check aimock js views test-browser screenshots lint format types imports coverage bench lab notebooks lock clean
+.PHONY: help demo test check aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
 bench: $(STAMP)  ## Time the package against its limits; ratios go to benchmarks/results
 	$(BIN)/python benchmarks/read_million.py
 	$(BIN)/python benchmarks/import_time.py
+
+bench-views: $(STAMP)  ## Time the views in a real JupyterLab and a real Chromium
+	$(BIN)/python benchmarks/views.py
 
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/

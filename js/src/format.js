@@ -42,6 +42,11 @@ export function clock(at) {
   return [time.getHours(), time.getMinutes(), time.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
+/** With hundredths of a second. @param {number} at milliseconds since 1970 */
+export function clockOfParts(at) {
+  return `${clock(at)}.${String(Math.floor((at % 1000) / 10)).padStart(2, "0")}`;
+}
+
 /** @param {number} at */
 export function dateAndClock(at) {
   const time = new Date(at);

@@ -1,8 +1,8 @@
 /** The arithmetic of the timeline: which stretch of time is shown, its ticks, and what to draw where. No DOM. */
 import { countUpTo } from "./log.js";
 
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400].map((s) => s * 1000);
-const SHORTEST = 200;
+const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400].map((s) => s * 1000);
+const SHORTEST = 50;
 
 /** The whole stretch of time a log covers. @param {import("./log.js").Log} log @returns {[number, number]} */
 export function stretch(log) {
@@ -13,7 +13,7 @@ export function stretch(log) {
     if ((run.endedAt ?? run.beganAt) > high) high = run.endedAt ?? run.beganAt;
   }
   if (low > high) return [0, 1000];
-  const spare = Math.max((high - low) * 0.01, 50);
+  const spare = Math.max((high - low) * 0.01, 5);
   return [low - spare, high + spare];
 }
 
@@ -57,12 +57,12 @@ export class Glass {
   }
 }
 
-/** Round times for an axis. @param {number} low @param {number} high @param {number} most */
+/** Round times for an axis, and the step between them. @param {number} low @param {number} high @param {number} most */
 export function ticks(low, high, most) {
   const step = STEPS.find((each) => (high - low) / each <= most) ?? STEPS.at(-1);
   const found = [];
   for (let at = Math.ceil(low / step) * step; at <= high && found.length < 100; at += step) found.push(at);
-  return found;
+  return { step, found };
 }
 
 /**

@@ -2,7 +2,7 @@
 import { bars, fitting, hatch, sheet, tones } from "./canvas.js";
 import { button, h, setAttribute, setText } from "./dom.js";
 import { shownOn } from "./colours.js";
-import { clock, cut, duration } from "./format.js";
+import { clock, clockOfParts, cut, duration } from "./format.js";
 import { Glass, marks, nearest, stretch, ticks } from "./lanes.js";
 
 const AXIS = 20;
@@ -205,10 +205,11 @@ export class Timeline {
     pen.textAlign = "center";
     pen.fillStyle = this.tone.quiet;
     if (this.stage.log.messages.length + this.stage.log.runs.size === 0) return;
-    for (const at of ticks(this.low, this.high, Math.max(2, this.width / 90))) {
+    const { step, found } = ticks(this.low, this.high, Math.max(2, this.width / 90));
+    for (const at of found) {
       const x = this.#x(at);
       pen.fillRect(Math.round(x), 0, 1, 4);
-      if (x > this.left + 20 && x < outer - 26) pen.fillText(clock(at), x, 12);
+      if (x > this.left + 26 && x < outer - 32) pen.fillText(step < 1000 ? clockOfParts(at) : clock(at), x, 12);
     }
   }
 

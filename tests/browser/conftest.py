@@ -213,6 +213,13 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture
+def notebook_7(tmp_path):
+    """Give a Notebook 7."""
+    with Server(tmp_path, "notebook") as server:
+        yield server
+
+
+@pytest.fixture
 def opened(browser, lab):
     """Give a function that opens a notebook of these cells in JupyterLab; it takes size and colour scheme, too."""
     contexts = []
