@@ -46,6 +46,7 @@ coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
 
 bench: $(STAMP)  ## Time the package against its limits; ratios go to benchmarks/results
 	$(BIN)/python benchmarks/read_million.py
+	$(BIN)/python benchmarks/search_quality.py
 
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/
