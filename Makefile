@@ -62,6 +62,7 @@ coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
 bench: $(STAMP)  ## Time the package against its limits; ratios go to benchmarks/results
 	$(BIN)/python benchmarks/read_million.py
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/search_quality.py
 
 bench-views: $(STAMP)  ## Time the views in a real JupyterLab and a real Chromium
 	$(BIN)/python benchmarks/views.py

@@ -13,6 +13,7 @@ from intercom_nb.instructions import WHOLE, compose
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.messages import BEGIN, Item, Message, checked_name, checked_text
 from intercom_nb.models import ModelChoice
+from intercom_nb.policies import ContactPolicy, checked_contacts, checked_team, policy_text
 from intercom_nb.tools import Tool
 
 __all__ = ["Agent", "Mail", "checked_context", "checked_id", "slug"]
@@ -56,6 +57,10 @@ class Agent:
         Whether it has the tools ``remember`` and ``recall``, to keep notes for itself in the log.
     context : int, optional
         Tokens that a request may have before its conversation is compacted. Default: the service's.
+    team : str, optional
+        Where it belongs, such as ``design``, or ``studio/design`` for a team of a team.
+    contacts : str, int, iterable of str, or callable, optional
+        Whom it is shown, in the forms that `InterComService` takes. Default: the service's. A function needs a name.
 
     Raises
     ------
@@ -85,6 +90,8 @@ class Agent:
         limits: Limits | None = None,
         notes: bool = False,
         context: int | None = None,
+        team: str = "",
+        contacts: ContactPolicy = None,
     ) -> None:
         self.name = checked_name(name)
         self.id = slug(self.name) if id is None else checked_id(id)
@@ -103,6 +110,8 @@ class Agent:
         self.begins = begins
         self.notes = bool(notes)
         self.context = checked_context(context)
+        self.team = checked_team(team)
+        self.contacts = checked_contacts(contacts, named=True)
         self._limits = _checked_limits(limits)
         self.version = 0
         self._description = checked_text(description, "description")
@@ -261,6 +270,8 @@ class Agent:
             max_usd=None if self._limits is None else self._limits.usd,
             notes=int(self.notes),
             context=self.context,
+            team=self.team,
+            contacts=policy_text(self.contacts),
         )
 
     def edited(self, mission: str, description: str) -> None:

@@ -1,4 +1,4 @@
-"""The chat tools, as agents call them: the seed's four, and leaving.
+"""The chat tools, as agents call them: the seed's four, leaving, and a search for those who are shown to few.
 
 One `ChatTools` is one agent's hand in one step. The sender is bound here and is no argument of any tool, so no model
 can speak as somebody else. What the methods say is what the model reads.
@@ -7,12 +7,14 @@ can speak as somebody else. What the methods say is what the model reads.
 from collections.abc import Iterable
 
 from intercom_nb.errors import InterComError, InvalidToolError, ToolCallError, listed
-from intercom_nb.messages import Message
+from intercom_nb.messages import ChatEntry, Message, chat_list_text
 from intercom_nb.routing import Router
 from intercom_nb.store import Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
 
-__all__ = ["CHAT_TOOLS", "ChatTools", "check_tools"]
+__all__ = ["CHAT_TOOLS", "SEARCH_TOOL", "ChatTools", "check_tools"]
+
+_FOUND, _MOST_FOUND = 5, 20  # agents that a search gives back, unless it says how many, and at most
 
 
 class ChatTools:
@@ -78,6 +80,24 @@ class ChatTools:
         chat = self._router.leave(self._tx, self._agent_id, chat_id)
         return f"you have left {chat.id}"
 
+    def search_agents(self, query: str, limit: int | None = None) -> str:
+        """Search all agents, also those that are not in your chat list, by what they know and do.
+
+        Parameters
+        ----------
+        query
+            A few words about what you need.
+        limit
+            How many to find at most; 5 unless given, never more than 20.
+        """
+        if not query.strip():
+            msg = "the query is empty: write a few words about what you need"
+            raise ToolCallError(msg)
+        most = min(max(_FOUND if limit is None else limit, 1), _MOST_FOUND)
+        found = self._router.search(self._tx, self._agent_id, query, most)
+        lines = chat_list_text(ChatEntry(one.id, one.name, one.description, "agent") for one in found)
+        return lines or "nobody was found; try other words, such as the name of a trade or of a task"
+
     def _post(self, chat_id: str, text: str) -> Message:
         # The key makes the log itself refuse a message that one step would send twice.
         key = f"{self._run_id}:{self._step}:{self._sent}"
@@ -93,9 +113,10 @@ class ChatTools:
         call : ToolCall
             As the model wrote it.
         others : tuple of str
-            Names of the agent's own tools, for the sentence about an unknown one.
+            Names of the agent's other tools, for the sentence about an unknown one; the search, where it has that.
         """
-        tool = CHAT_TOOLS.get(plain_name(call.name).casefold())
+        name = plain_name(call.name).casefold()
+        tool = SEARCH_TOOL if name == SEARCH_TOOL.name and name in others else CHAT_TOOLS.get(name)
         try:
             if tool is None:
                 msg = f"there is no tool {call.name!r}; right would be one of: {listed([*CHAT_TOOLS, *others])}"
@@ -117,6 +138,9 @@ CHAT_TOOLS: dict[str, Tool] = {
 }
 """The chat tools by name, in the order the model sees them."""
 
+SEARCH_TOOL = Tool(ChatTools.search_agents, method=True)
+"""The tool of agents that are not shown everyone."""
+
 
 def check_tools(tools: Iterable[Tool], others: Iterable[str] = ()) -> None:
     """Check that an agent's own tools can stand beside the chat tools.
@@ -126,7 +150,7 @@ def check_tools(tools: Iterable[Tool], others: Iterable[str] = ()) -> None:
     InvalidToolError
         If one has the name of a chat tool, of another, or one of these others.
     """
-    taken = {*CHAT_TOOLS, *others}
+    taken = {*CHAT_TOOLS, SEARCH_TOOL.name, *others}
     for tool in tools:
         if tool.name.casefold() in taken:
             raise InvalidToolError(tool.function, "another tool of the agent has that name; rename the function")

@@ -1,12 +1,14 @@
 """One agent's working state: its mail, its conversation, and the run it is in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from intercom_nb.agent import Agent
 from intercom_nb.limits import Spent
 from intercom_nb.messages import Item, Message
 from intercom_nb.models import Model
+from intercom_nb.policies import ContactPolicy
 from intercom_nb.prices import Prices
 
 __all__ = ["Desk", "Options", "Run"]
@@ -21,6 +23,9 @@ class Options:
     max_output_tokens: int | None = None
     courtesy: bool = True
     context: int | None = None
+    contacts: ContactPolicy = None
+    may_contact: Callable[[Any, Any], bool] | None = None
+    embeddings: str | None = None
 
 
 @dataclass(slots=True)

@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 _SHOWN = 20  # names listed in a sentence before "and n more": enough to mend a typo, short enough to read
+_LONGEST_ID = 100  # characters of a wrong id that a sentence about it repeats
 
 
 def listed(names: Iterable[str]) -> str:
@@ -67,13 +68,18 @@ class UnknownIdError(InterComError, LookupError):
     given : str
         What was asked for.
     known : tuple of str
-        The ids that would have been right.
+        The ids that would have been right; of very many, those that look most like it.
     """
 
-    def __init__(self, given: object, known: Iterable[str], *, kind: str = "agent or chat") -> None:
+    def __init__(self, given: object, known: Iterable[str], *, kind: str = "agent or chat", more: str = "") -> None:
         self.given = str(given)
         self.known = tuple(known)
-        super().__init__(f"no {kind} has the id {self.given!r}; right would be one of: {listed(self.known)}")
+        if more:
+            asked = self.given if len(self.given) <= _LONGEST_ID else f"{self.given[:_LONGEST_ID]}…"
+            right = f"the nearest are: {listed(self.known)}; {more}"
+        else:
+            asked, right = self.given, f"right would be one of: {listed(self.known)}"
+        super().__init__(f"no {kind} has the id {asked!r}; {right}")
 
 
 class InvalidNameError(InterComError, ValueError):

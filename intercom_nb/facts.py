@@ -17,6 +17,7 @@ __all__ = [
     "AgentVersion",
     "ChatCreated",
     "Compacted",
+    "ContactFound",
     "Delivered",
     "Fact",
     "Held",
@@ -89,6 +90,8 @@ class AgentVersion(Fact):
     max_usd: float | None = None
     notes: int = 0
     context: int | None = None
+    team: str = ""
+    contacts: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +335,16 @@ class ToolCalled(Fact):
             "output = excluded.output, failed = excluded.failed WHERE output IS NULL",
             rows,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFound(Fact):
+    """An agent found another one by search."""
+
+    table: ClassVar[str] = "contacts"
+    agent_id: str
+    contact_id: str
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,11 @@ class Person:
     ----------
     id, name, description : str
         As for an agent.
+    team : str
+        Always empty; so that a rule may ask for it.
     """
+
+    team = ""
 
     def __init__(self, name: str, description: str, agent_id: str | None, host: Host) -> None:
         self.name = checked_name(name, kind="person")

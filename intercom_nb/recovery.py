@@ -10,6 +10,7 @@ from typing import Any
 
 from intercom_nb.agent import Agent
 from intercom_nb.chat import Chat
+from intercom_nb.contacts import Contacts
 from intercom_nb.courtesy import Courtesy, channel_of
 from intercom_nb.desk import Desk, Run
 from intercom_nb.directory import Directory
@@ -20,17 +21,29 @@ from intercom_nb.instructions import compose
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Models
 from intercom_nb.person import Person
+from intercom_nb.policies import function_of, policy_from
 from intercom_nb.store import Store
 
-__all__ = ["functions_by_name", "load_desks", "load_directory", "load_guard", "load_spent"]
+__all__ = ["functions_by_name", "load_contacts", "load_desks", "load_directory", "load_guard", "load_spent"]
 
 _HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was said before is long past
 _MEMBERS = """
 SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail,
-    a.notes, a.context, a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
+    a.notes, a.context, a.team, a.contacts, a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
 JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id) AS newest
     ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY newest.first
+"""
+
+_NEWEST_TURNS = """
+SELECT r.agent_id, COALESCE(r.chat_list, json_extract(i.payload, '$.content'), '') FROM runs AS r
+JOIN (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) USING (agent_id, began_seq)
+LEFT JOIN items AS i ON r.chat_list IS NULL AND i.agent_id = r.agent_id AND i.idx = r.turn_idx
+WHERE r.agent_id IN (SELECT value FROM json_each(?))
+"""
+_MEMBERS_THEN = """
+SELECT r.agent_id, (SELECT COUNT(*) FROM agents AS a WHERE a.version = 1 AND a.seq < r.began_seq)
+FROM (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) AS r
 """
 
 
@@ -45,14 +58,16 @@ def load_directory(store: Store, directory: Directory, host: Host, functions: Ma
     Raises
     ------
     LogError
-        If an agent has a tool that is not among the functions given.
+        If an agent has a tool, or contacts, that are not among the functions given.
     """
     rows = store.rows(_MEMBERS)
-    missing = {tool for row in rows for tool in row[7].split() if tool not in functions}
+    named = {name for row in rows for name in (*row[7].split(), function_of(row[12])) if name}
+    missing = named - functions.keys()
     if missing:
         names = ", ".join(sorted(missing))
-        raise LogError(store.path, f"its agents have tools of yours; give them again: open(path, tools=[{names}])")
-    for agent_id, version, kind, name, description, mission, model, tools, mail, notes, context, *most in rows:
+        raise LogError(store.path, f"its agents have functions of yours; give them again: open(path, tools=[{names}])")
+    for agent_id, version, kind, name, description, mission, *rest in rows:
+        model, tools, mail, notes, context, team, contacts, *most = rest
         if kind == "person":
             directory.add_member(Person(name, description, agent_id, host))
             continue
@@ -67,6 +82,8 @@ def load_directory(store: Store, directory: Directory, host: Host, functions: Ma
             mail=mail,
             notes=notes,
             context=context,
+            team=team,
+            contacts=policy_from(contacts, functions),
         )
         agent.limited(_limits(*most))
         agent.join(host, agent_id, version)
@@ -146,6 +163,24 @@ def _load_steps(store: Store, run: Run) -> None:
             "SELECT n, output, failed FROM tool_calls WHERE run_id = ? AND step = ?", run.run_id, run.step
         )
         run.outputs = {n: None if output is None else (output, bool(failed)) for n, output, failed in calls}
+
+
+def load_contacts(store: Store, directory: Directory, contacts: Contacts) -> None:
+    """Let agents know whom they talked to, whom they found, and whom their newest turn showed, in its order."""
+    talked = store.rows(
+        "SELECT sender_id, receiver_id, MIN(seq) AS first, MAX(seq) AS latest FROM messages "
+        "WHERE sender_id IS NOT NULL AND receiver_id IS NOT NULL GROUP BY sender_id, receiver_id ORDER BY first"
+    )
+    for sender_id, receiver_id, _, latest in talked:
+        contacts.met(sender_id, receiver_id, latest)
+    for agent_id, contact_id in store.rows("SELECT agent_id, contact_id FROM contacts ORDER BY seq"):
+        contacts.known(agent_id).find(contact_id)
+    short = {agent.id for agent in directory.get_agents() if contacts.is_short(agent)}
+    for agent_id, turn in store.rows(_NEWEST_TURNS, json.dumps(sorted(short))):
+        contacts.showed(agent_id, turn)
+    for agent_id, members in store.rows(_MEMBERS_THEN):
+        if agent_id not in short:
+            contacts.showed_everyone(agent_id, members)
 
 
 def load_guard(store: Store, desks: dict[str, Desk], guard: Courtesy | None) -> None:

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from intercom_nb.agent import Agent
 from intercom_nb.chat import Chat
+from intercom_nb.contacts import Contacts
 from intercom_nb.courtesy import Courtesy, channel_of
-from intercom_nb.directory import Directory, Member
+from intercom_nb.directory import Member
 from intercom_nb.errors import ChatRuleError, listed
 from intercom_nb.facts import (
     AdminChanged,
@@ -45,8 +46,8 @@ class Router:
 
     Parameters
     ----------
-    directory : Directory
-        Who there is.
+    contacts : Contacts
+        Who there is, and who may reach whom.
     host : Host
         The service; chats made here belong to it.
     deliver : callable
@@ -60,14 +61,15 @@ class Router:
 
     def __init__(
         self,
-        directory: Directory,
+        contacts: Contacts,
         host: Host,
         deliver: Deliver,
         *,
         let_go: Callable[[Sequence[str]], None],
         guard: Courtesy | None = None,
     ) -> None:
-        self._directory = directory
+        self.contacts = contacts
+        self._directory = contacts.directory
         self._host = host
         self._deliver = deliver
         self._let_go = let_go
@@ -94,7 +96,10 @@ class Router:
         sender = None if sender_id is None else self._directory.member(sender_id)
         party = self._directory.party(receiver_id, sender.id if sender is not None else None)
         receivers = self._hearers(party, sender) if isinstance(party, Chat) else [self._other(party, sender)]
+        self.contacts.reach.check(sender, receivers, where=f" in {party.id}" if isinstance(party, Chat) else "")
         seq = tx.seq()
+        if sender is not None and not isinstance(party, Chat):
+            self.contacts.met(sender.id, party.id, seq)
         message = Message(
             seq=seq,
             id=f"m-{seq}",
@@ -200,6 +205,7 @@ class Router:
                 "name two others at least, or write to a single one with send_message"
             )
             raise ChatRuleError(msg)
+        self.contacts.reach.check_group(members.values(), members.values())
         chat = Chat(self._directory.free_chat_id(), title, about, admin.id, self._host)
         self._directory.add_chat(chat)
         seq = tx.seq()
@@ -223,6 +229,7 @@ class Router:
         if member.id in chat.roster:
             msg = f"{member.id} is already a member of {chat.id}; its members are: {listed(chat.roster)}"
             raise ChatRuleError(msg)
+        self.contacts.reach.check_group(map(self._directory.member, chat.roster), [member])
         chat.roster[member.id] = None
         tx.add(MemberJoined(chat.id, member.id, tx.seq()))
         tx.note("member_added", f"{admin.id} added {member.id} to {chat.id}", agent_id=member.id, chat_id=chat.id)
@@ -265,6 +272,10 @@ class Router:
             text = f"{chat.admin_id} is now the admin of {chat.id}"
             tx.note("admin_changed", text, agent_id=chat.admin_id, chat_id=chat.id)
         return chat
+
+    def search(self, tx: Transaction, agent_id: str, query: str, limit: int) -> list[Agent]:
+        """Return the agents that have most to do with a query; the asker knows them from now on."""
+        return self.contacts.find(tx, self._directory.get_agent(agent_id), query, limit)
 
     def _as_admin(self, admin_id: str, chat_id: str) -> tuple[Chat, Member]:
         admin = self._directory.member(admin_id)

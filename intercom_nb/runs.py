@@ -12,7 +12,7 @@ from intercom_nb.directory import Directory
 from intercom_nb.errors import LogError, ModelError, listed
 from intercom_nb.facts import RunBegan, RunReopened, micros
 from intercom_nb.lifecycle import Lifecycle
-from intercom_nb.messages import Item, Message, chat_list_text
+from intercom_nb.messages import Item, Message
 from intercom_nb.models import Models
 from intercom_nb.routing import Router
 from intercom_nb.steps import Steps
@@ -47,7 +47,6 @@ class Runs:
         options: Options,
     ) -> None:
         self._store = store
-        self._directory = directory
         self._models = models
         self._lifecycle = lifecycle
         self._ring = ring
@@ -59,8 +58,8 @@ class Runs:
         self._steps = Steps(store, self._conversations, lifecycle, models.tape, options=options, ended=self._ended)
 
     def route_by(self, router: Router) -> None:
-        """Let what agents say and do to each other go through this router."""
-        self._steps.router = router
+        """Let what agents say and do to each other go through this router, and be shown whom its contacts say."""
+        self._steps.router, self._contacts = router, router.contacts
 
     def history(self, desk: Desk) -> list[Item]:
         """Return all items of an agent, also those that are no longer sent."""
@@ -69,6 +68,7 @@ class Runs:
     def close(self) -> None:
         """Let go what is not in the log."""
         self._steps.notes.close()
+        self._contacts.finding.close()
 
     def conversation(self, desk: Desk) -> list[Item]:
         """Return an agent's items, oldest first."""
@@ -292,7 +292,7 @@ class Runs:
     def _new_run(self, tx: Transaction, desk: Desk) -> Run:
         agent, seq = desk.agent, tx.seq()
         conversation = self._conversations.of(desk)
-        chat_list = chat_list_text(self._directory.chat_list_for(agent.id))
+        chat_list = self._contacts.show(agent)
         every = self._every_chat_list
         run = Run(
             run_id=f"run-{seq}",

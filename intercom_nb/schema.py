@@ -20,6 +20,7 @@ CREATE TABLE agents (
     kind TEXT NOT NULL CHECK (kind IN ('agent', 'person')), name TEXT NOT NULL, description TEXT NOT NULL,
     mission TEXT NOT NULL, model TEXT, tools TEXT NOT NULL, mail TEXT NOT NULL, created_at INTEGER NOT NULL,
     max_runs REAL, max_tokens REAL, max_usd REAL, notes INTEGER NOT NULL DEFAULT 0, context INTEGER,
+    team TEXT NOT NULL DEFAULT '', contacts TEXT,
     PRIMARY KEY (agent_id, version)) STRICT;
 CREATE TABLE chats (
     chat_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
@@ -61,6 +62,8 @@ CREATE TABLE compactions (
 CREATE TABLE notes (
     seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
     text TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE contacts (
+    seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, contact_id TEXT NOT NULL) STRICT;
 CREATE TABLE tool_calls (
     run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, n INTEGER NOT NULL, call_id TEXT NOT NULL,
     name TEXT NOT NULL, arguments TEXT NOT NULL, began_at INTEGER NOT NULL, ended_at INTEGER, output TEXT,
@@ -81,6 +84,7 @@ SELECT MAX(seq) FROM (
     UNION ALL SELECT COALESCE(MAX(COALESCE(released_seq, 0)), 0) FROM holds
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM compactions
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM notes
+    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM contacts
     UNION ALL SELECT COALESCE(MAX(seq), 0) FROM events)
 """
 

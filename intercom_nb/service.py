@@ -12,9 +12,12 @@ from typing import Any, Literal, Self
 from intercom_nb.agent import Agent, checked_context, slug
 from intercom_nb.chat import Chat
 from intercom_nb.chat_tools import check_tools
+from intercom_nb.contacts import Contacts
 from intercom_nb.courtesy import Courtesy
 from intercom_nb.desk import Desk, Options
 from intercom_nb.directory import Directory, Member
+from intercom_nb.embeddings import Embeddings
+from intercom_nb.errors import LogError
 from intercom_nb.facts import micros
 from intercom_nb.lifecycle import Lifecycle
 from intercom_nb.limits import Limits, Spent
@@ -23,8 +26,10 @@ from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, Models, Settings
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.notes import NOTE_TOOLS
 from intercom_nb.person import Person
+from intercom_nb.policies import ContactPolicy, checked_contacts, function_of, policy_from, policy_text
 from intercom_nb.prices import Price, Prices
-from intercom_nb.recovery import functions_by_name, load_desks, load_directory, load_guard, load_spent
+from intercom_nb.reach import MayContact
+from intercom_nb.recovery import functions_by_name, load_contacts, load_desks, load_directory, load_guard, load_spent
 from intercom_nb.routing import Router, check_message
 from intercom_nb.runs import Runs
 from intercom_nb.runtime import InProcess
@@ -88,6 +93,19 @@ class InterComService(Viewed):
         Whether to look out for agents who only thank each other, agree or repeat themselves: after a few such
         messages in a row they are told, after a few more what they write to each other waits until a person
         writes to one of them or calls `release`.
+    contacts : str, int, iterable of str, or callable, optional
+        Whom agents are shown in their chat lists: ``everyone``; ``relevant``, at most 20 whom their missions need, and
+        a number for so many; ``team``, their own with those above and below; a team's name; a list of ids, names and
+        teams; or a function that is given the agent and returns such a list, asked again when somebody was added or
+        edited. Whom an agent talks to, whom it found by
+        search, and its groups, are always among them. Default: ``everyone`` up to 20 agents, ``relevant`` above.
+        An agent that is not shown everyone has the tool ``search_agents``.
+    may_contact : callable, optional
+        Given an agent and another member, whether the one may reach the other: to write to it, be in one group with it,
+        see and find it. Asked on every send; default: always. Persons may reach everybody.
+    embeddings : str, optional
+        A model for embeddings on the same server, such as ``text-embedding-3-small``: searches of agents then go by
+        meaning, too. If the server fails at it they go by words alone, and an event says so.
 
     Raises
     ------
@@ -131,8 +149,13 @@ class InterComService(Viewed):
         max_output_tokens: int | None = None,
         context: int | None = None,
         courtesy: bool = True,
+        contacts: ContactPolicy = None,
+        may_contact: MayContact | None = None,
+        embeddings: str | None = None,
     ) -> None:
         self.name = checked_name(name, kind="service")
+        shown = checked_contacts(contacts)
+        _check_embeddings(embeddings, record, play)
         if chat_list not in ("newest", "every"):
             msg = f"chat_list={chat_list!r}: it should be 'newest' or 'every'"
             raise ValueError(msg)
@@ -145,8 +168,18 @@ class InterComService(Viewed):
             name=slug(self.name),
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
-        options = Options(chat_list == "every", Prices(prices), max_output_tokens, courtesy, checked_context(context))
-        meta = {"name": self.name, "chat_list": chat_list}
+        options = Options(
+            chat_list == "every",
+            Prices(prices),
+            max_output_tokens,
+            courtesy,
+            checked_context(context),
+            shown,
+            may_contact,
+            embeddings,
+        )
+        ruled = "" if may_contact is None else "may_contact"
+        meta = {"name": self.name, "chat_list": chat_list, "contacts": policy_text(shown) or "", "rule": ruled}
         store = Store.create(None if folder is None else Path(folder), slug(self.name), meta)
         self._set_up(store, models, limits, options, thread_logs=thread_logs)
         atexit.register(self.stop)
@@ -173,6 +206,9 @@ class InterComService(Viewed):
         max_output_tokens: int | None = None,
         context: int | None = None,
         courtesy: bool = True,
+        contacts: ContactPolicy = None,
+        may_contact: MayContact | None = None,
+        embeddings: str | None = None,
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
 
@@ -183,16 +219,21 @@ class InterComService(Viewed):
         path : str or Path
             A log, as `log` names it.
         tools : iterable of callable
-            The functions that its agents have as tools: functions are not in the log, only their names.
+            The functions that its agents have as tools or contacts: functions are not in the log, only their names.
+        contacts : str, int, iterable of str, or callable, optional
+            Whom agents are shown. Default: as before; a function is to be given again.
+        may_contact : callable, optional
+            The rule about who may reach whom; to be given again if there was one.
         model, limits, base_url, api_key, client, max_concurrency, max_retries, timeout, record, play, thread_logs,
-        prices, max_output_tokens, context, courtesy
+        prices, max_output_tokens, context, courtesy, embeddings
             As for a new service; none of them is in the log.
 
         Raises
         ------
         LogError
-            If it is in use, damaged, of a later version, not there, or needs tools that were not given.
+            If it is in use, damaged, of a later version, not there, or needs functions that were not given.
         """
+        _check_embeddings(embeddings, record, play)
         store = Store.open(Path(path))
         self = cls.__new__(cls)
         try:
@@ -211,6 +252,9 @@ class InterComService(Viewed):
                 max_output_tokens,
                 courtesy,
                 checked_context(context),
+                _contacts_of(store, checked_contacts(contacts), may_contact),
+                may_contact,
+                embeddings,
             )
             self._set_up(store, models, limits, options, thread_logs=thread_logs)
             self._load(functions_by_name(tools))
@@ -243,18 +287,31 @@ class InterComService(Viewed):
             options=options,
         )
         guard = Courtesy() if options.courtesy else None
-        self._router = Router(self.registry, self, self._deliver, let_go=self._runs.let_go, guard=guard)
+        self._contacts = Contacts(
+            self.registry,
+            policy=options.contacts,
+            may_contact=options.may_contact,
+            embeddings=self._embeddings(options.embeddings),
+        )
+        self._router = Router(self._contacts, self, self._deliver, let_go=self._runs.let_go, guard=guard)
         self._runs.route_by(self._router)
         self._thread_logs = None
         if thread_logs and store.path is not None:
             self._thread_logs = ThreadLogs(store.path.parent / file_name(self.name), self.registry.name_of)
             store.watch(self._thread_logs)
 
+    def _embeddings(self, model: str | None) -> Embeddings | None:
+        if model is None:
+            return None
+        default = self._models.default
+        return Embeddings(lambda texts: default.embed(model, texts), lambda text: self._note("embeddings_failed", text))
+
     def _load(self, functions: dict[str, Callable[..., Any]]) -> None:
         load_directory(self.store, self.registry, self, functions)
         self._runs.desks = load_desks(self.store, self.registry, self._models)
         self._lifecycle.spent = load_spent(self.store)
         load_guard(self.store, self._runs.desks, self._router.guard)
+        load_contacts(self.store, self.registry, self._contacts)
         for member in self.registry.members:
             if isinstance(member, Person):
                 received = "seq IN (SELECT seq FROM deliveries WHERE agent_id = ?)"
@@ -348,6 +405,7 @@ class InterComService(Viewed):
         description = agent.description if description is None else checked_text(description, "description")
         with self._transaction() as tx:
             agent.edited(mission, description)
+            self.registry.changed(agent)
             tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
         tx.wait()
 
@@ -368,7 +426,7 @@ class InterComService(Viewed):
         return replace(self._runs.desks[agent_id].spent)
 
     def get_chat_list_for(self, agent_id: str) -> list[dict[str, str]]:
-        """Return whom an agent can reach: dicts of ``id name description type``, agents first, then its groups.
+        """Return whom an agent is shown: dicts of ``id name description type``, agents first, then its groups.
 
         Raises
         ------
@@ -376,7 +434,25 @@ class InterComService(Viewed):
             If there is no such agent.
         """
         with self.store.lock:
-            return [entry.as_dict() for entry in self.registry.chat_list_for(self.registry.member(agent_id).id)]
+            return [entry.as_dict() for entry in self._contacts.list_for(self.registry.member(agent_id).id)]
+
+    def search(self, query: str, limit: int = 5) -> list[Agent]:
+        """Return the agents that have most to do with a query, best first, by the words of all their texts.
+
+        Parameters
+        ----------
+        query : str
+            A few words; other forms of them are found too, and everyday words for the same matter.
+        limit : int, default 5
+            How many to return at most.
+
+        Examples
+        --------
+        >>> intercom.search("who can advertise it?", limit=1)
+        [<Agent Marketing Expert (marketing-expert), idle>]
+        """
+        with self.store.lock:
+            return self._contacts.search(checked_text(query, "query"), limit)
 
     def name_of(self, some_id: str | None) -> str:
         """Return the name behind an id; the id itself if nobody has it, empty for None."""
@@ -527,3 +603,18 @@ class InterComService(Viewed):
         """Return an agent's items, oldest first; a copy."""
         with self.store.lock:
             return list(self._runs.conversation(self._runs.desks[agent_id]))
+
+
+def _check_embeddings(embeddings: str | None, record: object, play: object) -> None:
+    if embeddings is not None and (record is not None or play is not None):
+        raise ValueError("embeddings= cannot be recorded or played: leave it out, or record= and play=")
+
+
+def _contacts_of(store: Store, given: ContactPolicy, may_contact: MayContact | None) -> ContactPolicy:
+    """Return the policy of a log; functions are not in it, so they are to be given again."""
+    text = store.meta.get("contacts") or None
+    if given is None and function_of(text):
+        raise LogError(store.path, f"the function {text} said whom its agents are shown; give it again: contacts=")
+    if may_contact is None and store.meta.get("rule"):
+        raise LogError(store.path, "a rule said who may reach whom; give it again: may_contact=")
+    return policy_from(text, {}) if given is None else given

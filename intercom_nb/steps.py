@@ -6,14 +6,14 @@ can happen again.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from intercom_nb.budget import Budget
-from intercom_nb.chat_tools import CHAT_TOOLS, ChatTools
-from intercom_nb.conversations import Conversations, size_of
+from intercom_nb.chat_tools import CHAT_TOOLS, SEARCH_TOOL, ChatTools
+from intercom_nb.conversations import Conversations
 from intercom_nb.desk import Desk, Options, Run
 from intercom_nb.errors import ModelError, ToolCallError
 from intercom_nb.facts import RunEnded, StepTaken, ToolCalled, micros, now
@@ -89,8 +89,7 @@ class Steps:
                 if allowed:
                     with self._store.transaction() as tx:
                         self.take(tx, desk, run)
-        if not desk.tool_bytes:
-            desk.tool_bytes = sum(size_of(tool) for tool in self._tools(desk))
+        desk.tool_bytes = sum(tool.bytes for tool in self._tools(desk))
         conversation = self._conversations.of(desk)  # read from the log here at the latest: its size is known now
         desk.doing = "thinking"
         if self._memory.is_due(desk, run) and not await self._compact(desk, run, self._memory.cut(desk, run)):
@@ -138,13 +137,15 @@ class Steps:
             idx = run.turn_idx - desk.base
             request[idx] = {**request[idx], "content": f"Chat list:\n{run.chat_list}\n\n{request[idx]['content']}"}
         origin, most = Origin(desk.agent.id, run.run_id, run.step), self._options.max_output_tokens
-        reply = await run.model.respond(run.instructions, request, self._tools(desk), origin, max_output_tokens=most)
+        tools = [tool.schema for tool in self._tools(desk)]
+        reply = await run.model.respond(run.instructions, request, tools, origin, max_output_tokens=most)
         self.budget.measure(desk, run, reply.usage)
         return replace(reply, usd=self._options.prices.of(run.model, reply))
 
-    def _tools(self, desk: Desk) -> list[dict[str, Any]]:
+    def _tools(self, desk: Desk) -> list[Tool]:
+        search = [SEARCH_TOOL] if self._routed().contacts.searches(desk.agent) else []
         own_notes = NOTE_TOOLS.values() if desk.agent.notes else ()
-        return [tool.schema for tool in (*CHAT_TOOLS.values(), *own_notes, *desk.agent.tools)]
+        return [*CHAT_TOOLS.values(), *search, *own_notes, *desk.agent.tools]
 
     async def act(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
@@ -215,8 +216,25 @@ class Steps:
 
     async def commit(self, desk: Desk, run: Run, reply: Reply) -> None:
         """Carry out the chat tools and commit the whole step in one transaction."""
+        await self._prepare_searches(reply)
         async with self._tape.committing(desk.agent.id):
             await self._commit(desk, run, reply)
+
+    async def _prepare_searches(self, reply: Reply) -> None:
+        """Ask for the vectors that the searches of this step need: inside the transaction nothing can be waited for."""
+        finding = self._routed().contacts.finding
+        if finding.embeddings is None:
+            return
+        queries = []
+        for call in reply.calls:
+            if plain_name(call.name).casefold() == SEARCH_TOOL.name:
+                with contextlib.suppress(ToolCallError):  # that will be told when it is carried out
+                    queries.append(clean(SEARCH_TOOL.parse(call.arguments)["query"]))
+        queries = [query for query in queries if query.strip()]
+        if queries:
+            with self._store.lock:
+                texts = finding.texts()
+            await finding.embeddings.prepare(texts, queries)
 
     async def _commit(self, desk: Desk, run: Run, reply: Reply) -> None:
         with self._store.transaction() as tx:
@@ -236,7 +254,8 @@ class Steps:
         chat_tools = ChatTools(self._routed(), tx, desk.agent.id, run.run_id, run.step)
         note_tools = NoteTools(self.notes, tx, desk.agent.id, run.run_id, run.step)
         noting = NOTE_TOOLS if desk.agent.notes else {}
-        others = (*noting, *(tool.name for tool in desk.agent.tools))
+        searching = (SEARCH_TOOL.name,) if self._routed().contacts.searches(desk.agent) else ()
+        others = (*searching, *noting, *(tool.name for tool in desk.agent.tools))
         outputs: list[Item] = []
         for n, call in enumerate(reply.calls):
             known = run.outputs.get(n)

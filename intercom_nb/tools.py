@@ -86,6 +86,7 @@ class Tool:
             "parameters": parameters,
             "strict": strict,
         }
+        self.bytes = len(json.dumps(self.schema, ensure_ascii=False).encode())
 
     def __repr__(self) -> str:
         return f"<Tool {self.name}({', '.join(self._arguments.model_fields)})>"

@@ -402,7 +402,10 @@ def test_a_log_that_lacks_an_agents_tools_is_let_go(scripted, tmp_path):
         "INSERT INTO items SELECT agent_id, idx, run_id, step, type, payload FROM items LIMIT 1",
         "INSERT INTO tool_calls SELECT run_id, step, n, 'x', name, '', 0, 0, '', 0 FROM tool_calls LIMIT 1",
         "INSERT INTO memberships VALUES ('chat-1', 'cid', 100, NULL)",
-        "INSERT INTO agents SELECT agent_id, version, 9, kind, '', '', '', '', '', '', 0, 1, 1, 1, 0, 1 FROM agents",
+        (
+            "INSERT INTO agents SELECT agent_id, version, 9, kind, '', '', '', '', '', '', 0, 1, 1, 1, 0, 1, '', NULL "
+            "FROM agents"
+        ),
         "INSERT INTO messages VALUES (100, 'm-x', NULL, 'bob', 'ann', '', NULL, 'noon', NULL)",
     ],
 )

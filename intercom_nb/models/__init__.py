@@ -256,6 +256,16 @@ class Model:
         response, latency_s = await self._models.tape.answer(request, self._client.ask)
         return self._reply(response, *read(response), latency_s)
 
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text, by a model for embeddings on the same server.
+
+        Raises
+        ------
+        ModelError
+            If the call failed for good, or the server has no such path.
+        """
+        return await self._client.embed(model, texts)
+
     async def compact(self, instructions: str, conversation: Sequence[Item], origin: Origin) -> Reply | None:
         """Return what OpenAI's own endpoint makes of a conversation to send in its place; None anywhere else.
 

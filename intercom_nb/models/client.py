@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import openai
 
 from intercom_nb.errors import ModelError
 from intercom_nb.models.chat_completions import response_of
-from intercom_nb.models.dialect import CHAT, COMPACT, RESPONSES, Dialect, is_missing_route
+from intercom_nb.models.dialect import CHAT, COMPACT, EMBEDDINGS, RESPONSES, Dialect, is_missing_route
 from intercom_nb.models.failures import Failure, failure_of, safe
 from intercom_nb.models.limiter import Limiter
 from intercom_nb.models.streaming import read_chat_stream, read_response_stream
@@ -101,6 +101,26 @@ class Client:
 
         async with self._probing():
             return await self.limiter.run(request.origin.agent_id, attempt)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text, in their order.
+
+        Raises
+        ------
+        ModelError
+            If the call failed for good.
+        """
+
+        async def attempt() -> list[list[float]]:
+            try:
+                async with asyncio.timeout(self._settings.timeout):
+                    answer = await self._post(EMBEDDINGS, {"model": model, "input": list(texts)})
+                ordered = sorted(answer["data"], key=lambda one: one["index"])
+                return [[float(number) for number in one["embedding"]] for one in ordered]
+            except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError, KeyError) as error:
+                raise failure_of(error, self.address, self._settings.timeout) from None
+
+        return await self.limiter.run("", attempt)
 
     @contextlib.asynccontextmanager
     async def _probing(self) -> AsyncIterator[None]:

@@ -8,9 +8,10 @@ from typing import Any
 from intercom_nb.models.chat_completions import chat_messages, chat_tools
 from intercom_nb.models.values import Request
 
-__all__ = ["CHAT", "COMPACT", "RESPONSES", "Dialect", "is_missing_route"]
+__all__ = ["CHAT", "COMPACT", "EMBEDDINGS", "RESPONSES", "Dialect", "is_missing_route"]
 
 RESPONSES, CHAT, COMPACT = "/responses", "/chat/completions", "/responses/compact"
+EMBEDDINGS = "/embeddings"
 _REASONING = re.compile(r"(o\d|gpt-(?!.*chat)[5-9])")
 _OPTIONAL = ("include", "max_output_tokens", "max_tokens", "parallel_tool_calls", "store", "stream_options", "strict")
 

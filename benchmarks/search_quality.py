@@ -1,0 +1,145 @@
+"""How well agents are found who are described in other words, and how long it takes.
+
+`directory/agents.tsv` has 360 agents of many trades, `questions.tsv` beside it a hundred everyday questions, each with
+the agents that would be right: written before any search was tried. The everyday words that the search knows were
+extended once after that, so `later_questions.tsv` has fifty more, written when those words were fixed. Reports in how
+many cases a right one stands first, or among the first five; then what a search and a chat list cost at 360, 1,000 and
+10,000 agents. Writes ``benchmarks/results/search_quality.json``.
+
+    python benchmarks/search_quality.py [--embeddings MODEL] [--misses]
+
+With ``--embeddings`` a model of that name is asked at the server that OPENAI_BASE_URL and OPENAI_API_KEY mean, and the
+same is reported for words and meaning fused. No such model is part of this package: by default there is no such figure.
+"""
+
+import argparse
+import asyncio
+import csv
+import json
+import statistics
+import time
+from pathlib import Path
+
+from intercom_nb import Agent, InterComService
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "search_quality.json"
+SIZES = (360, 1_000, 10_000)
+GOAL_SEARCH_MS, GOAL_LIST_MS = 2.0, 0.2
+
+
+def table(name):
+    """Return the rows of a table."""
+    with (HERE / "directory" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def filled(n, **settings):
+    """Return a service of n agents: those of the table, and again with a number behind their names."""
+    rows = table("agents.tsv")
+    intercom = InterComService(f"search {n}", logs=None, **settings)
+    copies = ((row, place // len(rows)) for place, row in enumerate(rows * (n // len(rows) + 1)) if place < n)
+    intercom.add(
+        *(
+            Agent(
+                f"{row['name']} {copy}" if copy else row["name"], description=row["description"], mission=row["mission"]
+            )
+            for row, copy in copies
+        )
+    )
+    return intercom
+
+
+def quality(search, questions, *, show=False):
+    """Return how often a right agent stands first, and among the first five."""
+    first = five = 0
+    for row in questions:
+        right = set(row["right"].split(";"))
+        found = [agent.name for agent in search(row["question"])]
+        first += bool(right & set(found[:1]))
+        five += bool(right & set(found[:5]))
+        if show and not right & set(found[:5]):
+            print(f"missed: {row['question']} | {row['right']} | {', '.join(found[:5])}")
+    return {"top_1": first / len(questions), "top_5": five / len(questions)}
+
+
+def cpu_ms(call, given):
+    """Return the CPU milliseconds of a call: median and the slowest of a hundred."""
+    taken = []
+    for one in given:
+        began = time.process_time()
+        call(one)
+        taken.append((time.process_time() - began) * 1e3)
+    return {"median_ms": statistics.median(taken), "slowest_ms": max(taken)}
+
+
+def costs(n, questions):
+    """Return what searching, a chat list that nothing has changed, and one that is made anew cost among n agents."""
+    intercom = filled(n)
+    try:
+        contacts, agent = intercom._contacts, intercom.registry.get_agents()[0]  # noqa: SLF001 - as a new turn does
+        intercom.search("fills the index")
+
+        def anew(_):
+            intercom.registry.changed(agent)
+            contacts.show(agent)
+
+        return {
+            "search": cpu_ms(intercom.search, [row["question"] for row in questions]),
+            "chat list": cpu_ms(lambda _: contacts.show(agent), questions),
+            "chat list, made anew": cpu_ms(anew, questions),
+        }
+    finally:
+        intercom.stop()
+
+
+def fused_quality(model, questions, *, show):
+    """Return the quality of words and meaning together; None where the server gives no vectors."""
+    intercom = filled(len(table("agents.tsv")), embeddings=model, model="unused")
+    try:
+        finding = intercom._contacts.finding  # noqa: SLF001 - people's searches go by words alone
+        asyncio.run(finding.embeddings.prepare(finding.texts(), [row["question"] for row in questions]))
+        return quality(intercom.search, questions, show=show) if finding.embeddings.works else None
+    finally:
+        intercom.stop()
+
+
+def main():
+    """Measure, print and store."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--embeddings", metavar="MODEL")
+    parser.add_argument("--misses", action="store_true", help="print the questions whose agents are not found")
+    given = parser.parse_args()
+    questions = table("questions.tsv")
+    agents = len(table("agents.tsv"))
+    intercom = filled(agents)
+    figures = {"agents": agents, "questions": len(questions), "later_questions": 50}
+    later = table("later_questions.tsv")
+    figures["lexical"] = quality(intercom.search, questions, show=given.misses)
+    figures["lexical, later"] = quality(intercom.search, later, show=given.misses)
+    intercom.stop()
+    figures["fused"] = figures["fused, later"] = None
+    if given.embeddings:
+        figures["fused"] = fused_quality(given.embeddings, questions, show=given.misses)
+        figures["fused, later"] = fused_quality(given.embeddings, later, show=given.misses)
+    print(f"{agents} agents, {len(questions)} questions in other words\n")
+    for way in ("lexical", "lexical, later", "fused", "fused, later"):
+        found = figures[way]
+        told = (
+            "no embeddings were asked" if found is None else f"{found['top_1']:6.0%} first{found['top_5']:6.0%} of five"
+        )
+        print(f"{way:16}{told}")
+    figures["cpu"] = {str(n): costs(n, questions) for n in SIZES}
+    print(f"\n{'CPU ms, median (slowest)':28}" + "".join(f"{n:>18,}" for n in SIZES))
+    for what in ("search", "chat list", "chat list, made anew"):
+        cells = (figures["cpu"][str(n)][what] for n in SIZES)
+        print(f"{what:28}" + "".join(f"{c['median_ms']:10.3f} ({c['slowest_ms']:5.2f})" for c in cells))
+    thousand = figures["cpu"]["1000"]
+    print(f"\nat 1,000: search {thousand['search']['median_ms']:.2f} ms (goal ≤ {GOAL_SEARCH_MS}), ", end="")
+    print(f"chat list {thousand['chat list']['median_ms']:.3f} ms (goal ≤ {GOAL_LIST_MS})")
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
