@@ -16,7 +16,7 @@ from intercom_nb.service import InterComService
 __all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
 
 _NEWEST = """
-SELECT agent_id, kind, name, description, mission, model, tools, mail FROM agents
+SELECT agent_id, kind, name, description, mission, model, tools, mail, team, notes, context FROM agents
 WHERE (agent_id, version) IN (SELECT agent_id, MAX(version) FROM agents GROUP BY agent_id) ORDER BY rowid
 """
 
@@ -32,6 +32,9 @@ class _Known(NamedTuple):
     model: str | None
     tools: str
     mail: str
+    team: str
+    notes: int
+    context: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class AgentReport:
     changes : tuple of str
         What `AgentBuilder.apply` changes: ``mission``, ``instructions``, ``files``, ``description``.
     left : tuple of str
-        What it leaves, one sentence each: a service keeps an agent's name, id, model, tools and mail.
+        What it leaves, one sentence each: a service keeps an agent's name, id, model, tools, mail,
+        team, notes and context.
     """
 
     name: str
@@ -208,6 +212,9 @@ def _report(agent: Agent, there: _Known) -> AgentReport:
         "model": agent.model,
         "tools": " ".join(tool.name for tool in agent.tools),
         "mail": agent.mail,
+        "team": agent.team,
+        "notes": int(agent.notes),
+        "context": agent.context,
     }
     left = tuple(
         f"{field} {was or 'none'!r} where the folder has {wanted or 'none'!r}"

@@ -19,9 +19,11 @@ __all__ = ["agents_folder", "load_agents", "save_agents"]
 
 _TEXTS = ("mission.md", "instructions.md")
 _SETTINGS = ("agent.toml", "settings.json")
-_FIELDS = {"name": "a text", "description": "a text", "id": "a text", "model": "a text", "mail": "a text"} | {
+_FIELDS = dict.fromkeys(("name", "description", "id", "model", "mail", "team"), "a text") | {
     "tools": "a list of names",
     "begin": "true or false",
+    "notes": "true or false",
+    "context": "a number of tokens",
 }
 
 
@@ -35,9 +37,9 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
 
     Each folder in it is an agent. It holds ``mission.md``, or ``instructions.md``: all the agent is told, in place of
     mission and guideline. ``agent.toml`` or ``settings.json`` may set ``name`` (default: the folder's name),
-    ``description``, ``id``, ``model``, ``mail``, ``tools`` (names of functions) and ``begin`` (whether
-    `AgentBuilder.apply` sets it to work). The text files of a folder ``files`` are given to it as documents, at most
-    64 KiB each and 256 KiB in all. Folders whose name begins with a dot or an underscore are left out.
+    ``description``, ``id``, ``model``, ``mail``, ``team``, ``notes``, ``context``, ``tools`` (names of functions) and
+    ``begin`` (whether `AgentBuilder.apply` sets it to work). The text files of a folder ``files`` are given to it as
+    documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or an underscore are left out.
 
     Parameters
     ----------
@@ -144,8 +146,10 @@ def _settings(
 
 
 def _fits(field: str, value: Any) -> bool:
-    if field == "begin":
+    if field in ("begin", "notes"):
         return isinstance(value, bool)
+    if field == "context":
+        return isinstance(value, int) and not isinstance(value, bool)
     if field == "tools":
         return isinstance(value, list) and all(isinstance(name, str) for name in value)
     return isinstance(value, str)
@@ -267,6 +271,9 @@ def _files(agent: Agent, folder: Path, problems: _Problems) -> Iterator[tuple[Pa
         "model": agent.model if isinstance(agent.model, str) else None,
         "tools": [tool.name for tool in agent.tools] or None,
         "mail": None if agent.mail == "when_idle" else agent.mail,
+        "team": agent.team or None,
+        "notes": agent.notes or None,
+        "context": agent.context,
         "begin": agent.begins or None,
     }
     kept = {field: value for field, value in settings.items() if value is not None}

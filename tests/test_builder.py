@@ -84,10 +84,20 @@ def look_up(city: str) -> str:
 
 def shown(agents):
     """Return all that makes an agent."""
-    return [
-        (a.name, a.id, a.description, a.mission, a.instructions, a.model, [t.name for t in a.tools], a.mail, a.begins)
-        for a in agents
-    ]
+    told = (
+        "name",
+        "id",
+        "description",
+        "mission",
+        "instructions",
+        "model",
+        "mail",
+        "begins",
+        "team",
+        "notes",
+        "context",
+    )
+    return [(*(getattr(a, what) for what in told), [tool.name for tool in a.tools]) for a in agents]
 
 
 def documents(folder, **files):
@@ -220,6 +230,9 @@ def an_agent(draw):
         "model": draw(st.none() | TEXT),
         "tools": draw(st.sampled_from([(), (look_up,)])),
         "mail": draw(st.sampled_from(["when_idle", "asap"])),
+        "team": draw(st.sampled_from(["", "studio", "studio/design"])),
+        "notes": draw(st.booleans()),
+        "context": draw(st.sampled_from([None, 1_000])),
         "begins": draw(st.booleans()),
     }
     return Agent(draw(NAME.filter(lambda n: any(c.isalnum() for c in n))), **told, **settings)
