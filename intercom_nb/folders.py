@@ -39,7 +39,7 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
     mission and guideline. ``agent.toml`` or ``settings.json`` may set ``name`` (default: the folder's name),
     ``description``, ``id``, ``model``, ``mail``, ``team``, ``notes``, ``context``, ``tools`` (names of functions) and
     ``begin`` (whether `AgentBuilder.apply` sets it to work). The text files of a folder ``files`` are given to it as
-    documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or an underscore are left out.
+    documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or underscore are left out.
 
     Parameters
     ----------
