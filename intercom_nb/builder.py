@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from intercom_nb.agent import Agent
 from intercom_nb.analysis.reading import querying
 from intercom_nb.cards import report_html
-from intercom_nb.documents import split_documents
+from intercom_nb.documents import split_documents, with_documents
 from intercom_nb.folders import agents_folder, load_agents, save_agents
 from intercom_nb.instructions import WHOLE
 from intercom_nb.service import InterComService
+from intercom_nb.views.folder_panel import FolderPanel
 
 __all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
 
@@ -130,9 +131,43 @@ class AgentBuilder:
     def __init__(self, path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> None:
         self.path = agents_folder(path)
         self._tools = tuple(tools)
+        self._panel: FolderPanel | None = None
 
     def __repr__(self) -> str:
         return f"<AgentBuilder of {self.path}; report(intercom) says what is new, apply(intercom) does it>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it
+        """Return an editor of the folder for a browser, and one line of text."""
+        if self._panel is None:
+            self._panel = FolderPanel(self)
+        return self._panel.bundle() | {"text/plain": repr(self)}
+
+    @property
+    def texts(self) -> dict[str, tuple[str, str]]:
+        """Name → description and mission (or whole instructions, without its documents) of each agent."""
+        told = {agent.name: (agent.description, agent.mission.removeprefix(WHOLE)) for agent in self.agents}
+        return {name: (description, split_documents(text)[0]) for name, (description, text) in told.items()}
+
+    def edit(self, name: str, *, description: str | None = None, mission: str | None = None) -> None:
+        """Write an agent's folder anew: its description, its mission, or both; a new folder for a new name.
+
+        Documents and settings stay as they are; where the folder holds whole instructions, `mission` replaces those.
+
+        Raises
+        ------
+        AgentFolderError
+            If something in the folder is wrong; then nothing is written.
+        InvalidNameError
+            If a new agent's name cannot be used.
+        """
+        there = self.agents if self.path.is_dir() and any(self.path.iterdir()) else []
+        agent = next((one for one in there if one.name.casefold() == name.casefold()), None) or Agent(name)
+        if description is not None:
+            agent.description = description
+        if mission is not None:
+            whole = WHOLE if agent.mission.startswith(WHOLE) else ""
+            agent.mission = whole + with_documents(mission, split_documents(agent.mission)[1])
+        save_agents([agent], self.path, update=True)
 
     @property
     def agents(self) -> list[Agent]:

@@ -346,3 +346,43 @@ def test_the_builder_leaves_persons_alone(tmp_path):
 
         assert [a.state for a in report.agents] == ["left out", "new"]
         assert [a.name for a in intercom.registry] == ["Zoë"]
+
+
+def test_a_folder_is_edited_where_it_is_shown(tmp_path):
+    """The list, the texts, Save; documents and settings stay; what is wrong is said, and nothing written."""
+    first = Agent("Ann", mission=with_documents("Plan.", {"a.txt": "Oslo"}), description="Plans.", team="studio")
+    save_agents([first, Agent("Bob", instructions="You are Bob.")], tmp_path)
+    builder = AgentBuilder(tmp_path)
+
+    assert "application/vnd.jupyter.widget-view+json" in builder._repr_mimebundle_()
+    which, name, description, mission, (save, reload, says) = children(builder._panel._box)
+    assert which.options == ("Ann", "Bob", "a new agent …")
+    assert (name.value, description.value, mission.value) == ("Ann", "Plans.", "Plan.")
+
+    mission.value = "Plan picnics."
+    save.click()
+    assert builder.texts == {"Ann": ("Plans.", "Plan picnics."), "Bob": ("", "You are Bob.")}
+    assert (builder.agents[0].team, "Oslo" in builder.agents[0].mission) == ("studio", True)
+
+    which.value = "a new agent …"
+    name.value, mission.value = "Cid", "Cook."
+    save.click()
+    assert list(builder.texts) == ["Ann", "Bob", "Cid"]
+    assert which.value == "Cid"
+
+    which.value = "a new agent …"
+    name.value = "two\nlines"
+    name.value = ""
+    save.click()
+    assert "name" in says.value
+    assert list(builder.texts) == ["Ann", "Bob", "Cid"]
+
+    (tmp_path / "01_ann" / "settings.json").write_text("{", encoding="utf-8")
+    reload.click()
+    assert "settings.json" in says.value
+    assert builder._panel._box.children[0] is which
+
+
+def children(box):
+    """Return the widgets of a box; those of a box in it as a tuple."""
+    return tuple(children(one) if type(one).__name__ == "HBox" else one for one in box.children)
