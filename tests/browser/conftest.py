@@ -194,9 +194,9 @@ READY = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Give a Chromium."""
+    """Give a Chromium; no longer than a module, for it keeps an event loop in this thread."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - where there is none, only this test is skipped
 
     with sync_playwright() as playwright:
