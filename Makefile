@@ -66,7 +66,7 @@ bench: $(STAMP)  ## Time the package against its limits; ratios go to benchmarks
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/
 
-notebooks: $(STAMP)  ## Run every notebook again and store its outputs
+notebooks: $(STAMP)  ## Run every notebook again and store its outputs; renew their recordings where they no longer fit
 	$(BIN)/python tools/refresh_notebooks.py
 
 # 3.11 is where the resolution begins, whichever Python runs it.
