@@ -70,7 +70,7 @@ bench-views: $(STAMP)  ## Time the views in a real JupyterLab and a real Chromiu
 lab: $(STAMP)  ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks/
 
-notebooks: $(STAMP)  ## Run every notebook again and store its outputs
+notebooks: $(STAMP)  ## Run every notebook again and store its outputs; renew their recordings where they no longer fit
 	$(BIN)/python tools/refresh_notebooks.py
 
 # 3.11 is where the resolution begins, whichever Python runs it.

@@ -1,8 +1,14 @@
-"""What the examples in the docstrings may rely on: `intercom`, a finished first demo."""
+"""What docstrings' examples may rely on: `intercom`, a finished first demo. And what the notebooks are held to."""
 
+from pathlib import Path
+
+import nbformat
 import pytest
+from nbmake.nb_result import NotebookError, NotebookResult
+from nbmake.pytest_items import NotebookFailedException
 
 from intercom_nb import demos
+from tools.refresh_notebooks import COMMAND, copied, differences, edited, is_stored, tidied
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -12,3 +18,30 @@ def _examples(doctest_namespace, tmp_path_factory):
         patch.setenv("MPLBACKEND", "Agg")
         doctest_namespace["intercom"] = demos.run(1, model="offline", logs=tmp_path_factory.mktemp("examples"))
         yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Hold a notebook of ours, run once by nbmake, to what is stored of it, and to leaving nothing behind."""
+    if not getattr(item, "nbmake", False) or item.config.option.overwrite:
+        return (yield)
+    path = Path(item.filename)
+    stored = nbformat.read(path, as_version=4)
+    if not is_stored(stored):
+        return (yield)
+    _fail_if(edited(stored), path, stored)
+    with copied(path) as copy, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(item, "filename", str(copy.path))
+        patch.setattr(item.config.option, "overwrite", True)  # of the copy: that is how nbmake hands over what it ran
+        result = yield
+        fresh = copy.ran()
+        _fail_if(differences(tidied(stored), fresh) + copy.left_behind(), path, fresh)
+    return result
+
+
+def _fail_if(told, path, notebook):
+    if told:
+        lines = [f"{path.name}: {sentence}" for sentence in told]
+        trace = "\n".join([*lines, f"to store it anew: {COMMAND}"])
+        summary = f"{lines[0].splitlines()[0]}; to store it anew: {COMMAND}"
+        raise NotebookFailedException(NotebookResult(nb=notebook, error=NotebookError(summary, trace, 0)))
