@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from PIL import Image
 
-from tools.refresh_notebooks import copied, differences, edited, is_stored, main, tidied
+from tools.refresh_notebooks import copied, differences, edited, is_stored, main, renew_recordings, tidied
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -131,6 +131,23 @@ def test_a_notebook_runs_in_a_copy_where_no_setting_counts(tmp_path, monkeypatch
     assert key == ""
     assert os.environ["OPENAI_API_KEY"] == "sk-secret"
     assert not copy.path.exists()
+
+
+def test_a_recording_that_no_longer_fits_is_made_anew(tmp_path, capsys):
+    """One that is missing, or of agents who were told something else; one that can be played stays as it is."""
+    shutil.copytree(ROOT / "notebooks" / "recordings", tmp_path, dirs_exist_ok=True)
+    demo_1, demo_2 = tmp_path / "demo_1.jsonl", tmp_path / "demo_2.jsonl"
+    whole, stale = demo_1.read_text(), re.sub(r'"instructions": "\w+"', '"instructions": "0000"', demo_2.read_text())
+    demo_2.write_text(stale)
+    renew_recordings(tmp_path)
+    first = capsys.readouterr().out
+    demo_1.unlink()
+    renew_recordings(tmp_path)
+
+    assert first == "recorded demo_2.jsonl\n"
+    assert demo_2.read_text() != stale
+    assert capsys.readouterr().out == "recorded demo_1.jsonl\n"
+    assert len(demo_1.read_text().splitlines()) == len(whole.splitlines())
 
 
 # the check, as `make test` runs it

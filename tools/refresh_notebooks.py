@@ -231,23 +231,28 @@ def run(path: Path) -> tuple[NotebookNode, list[str]]:
 
 
 def renew_recordings(folder: Path) -> None:
-    """Record the demos anew with the offline assistant, unless what is recorded can still be played."""
+    """Record the demos anew with the offline assistant, unless what is recorded can still be played to its end."""
     for demo in (1, 2):
         path = folder / f"demo_{demo}.jsonl"
-        try:
-            _demo(demo, play=path)
-        except RecordingError:
-            path.parent.mkdir(exist_ok=True)
+        if not _plays(demo, path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
-            _demo(demo, record=path)
+            _run_demo(demo, model="offline", record=path)
             print(f"recorded {path.name}")
 
 
-def _demo(demo: int, **tape: Path) -> None:
-    with InterComService(f"demo_{demo}", model=None if "play" in tape else "offline", logs=None, **tape) as intercom:
+def _plays(demo: int, path: Path) -> bool:
+    try:
+        return _run_demo(demo, play=path) == "quiet"
+    except RecordingError:
+        return False
+
+
+def _run_demo(demo: int, **settings: Any) -> str:
+    with InterComService(f"demo_{demo}", logs=None, **settings) as intercom:
         intercom.add(*demos.cast(demo))
         intercom["founder"].begin()
-        intercom.wait(progress=False)
+        return intercom.wait(progress=False)
 
 
 def main(arguments: list[str] | None = None) -> int:
