@@ -141,11 +141,12 @@ class LabPanel:
 def _beside(runs: Sequence[Ran]) -> str:
     """Return the last two runs side by side: the one before left, the newest right."""
     cells = [
-        f"<div><b>Run {run.number}</b> ({escape(run.changed)} changed)<br>{escape(run.reason)}: "
+        f"<div style='flex:1 1 18em;min-width:0;overflow-x:auto'><b>Run {run.number}</b> "
+        f"({escape(run.changed)} changed)<br>{escape(run.reason)}: "
         f"{run.messages} messages, {run.tokens:,} tokens{who_html(run.who)}{_goals(run.goals)}</div>"
         for run in runs
     ]
-    return f"<div style='display:flex;flex-wrap:wrap;gap:2em'>{''.join(cells)}</div>" if cells else ""
+    return f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.4'>{''.join(cells)}</div>" if cells else ""
 
 
 def _goals(goals: Mapping[str, bool]) -> str:
