@@ -45,6 +45,7 @@ class Budget:
         self._max_output_tokens = max_output_tokens
         self._most_written: dict[str, int] = {}
         self._reserved: dict[str, Spent] = {}
+        self._in_flight = Spent()  # the sum of those
         self._waiting: list[asyncio.Future[None]] = []
 
     def tokens_of(self, desk: Desk, run: Run) -> int:
@@ -70,8 +71,10 @@ class Budget:
             if limit := _over(limits, spent, need):
                 self._lifecycle.halt("paused", limit)
                 return False
-            if not (self._waits and _over(limits, spent, need, *self._reserved.values())):
+            if not (self._waits and _over(limits, spent, need, self._in_flight)):
                 self._reserved[desk.agent.id] = need
+                self._in_flight.tokens += need.tokens
+                self._in_flight.usd += need.usd
                 return True
             # It fits, if those in flight use less than they may: wait until one of them has ended.
             freed = asyncio.get_running_loop().create_future()
@@ -86,7 +89,11 @@ class Budget:
 
     def release(self, desk: Desk) -> None:
         """Give back what was set aside: the call has ended, and what it used is counted."""
-        if self._reserved.pop(desk.agent.id, None) is not None:
+        given = self._reserved.pop(desk.agent.id, None)
+        if given is not None:
+            self._in_flight.tokens -= given.tokens
+            # A sum of floats that has lost its last part should be 0, and may be a little beside it.
+            self._in_flight.usd = self._in_flight.usd - given.usd if self._reserved else 0.0
             waiting, self._waiting = self._waiting, []
             for freed in waiting:
                 if not freed.done():

@@ -178,7 +178,7 @@ class Contacts:
             wanted = self._relevant(agent, known, before, most)
         else:
             wanted = [*self._chosen(agent, policy), *known.partners(), *known.found]
-        may = dict.fromkeys(i for i in wanted if i != agent.id and self.reach.allows(agent, self.directory.member(i)))
+        may = dict.fromkeys(i for i in wanted if i != agent.id and self._may(agent, i))
         stay = [contact_id for contact_id in before if contact_id in may]
         return list(dict.fromkeys([*stay, *may]))
 
@@ -196,8 +196,11 @@ class Contacts:
 
     def _ranked(self, agent: Agent) -> Iterator[str]:
         for found in self.finding.by_mission(agent):
-            if found != agent.id and self.reach.allows(agent, self.directory.member(found)):
+            if found != agent.id and self._may(agent, found):
                 yield found
+
+    def _may(self, agent: Agent, contact_id: str) -> bool:
+        return self.reach.is_free or self.reach.allows(agent, self.directory.member(contact_id))
 
     def _chosen(self, agent: Agent, policy: ContactPolicy) -> list[str]:
         """Return whom a team, a list or a function names."""

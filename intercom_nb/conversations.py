@@ -35,9 +35,11 @@ class Conversations:
     def extend(self, tx: Transaction, desk: Desk, run: Run, items: Sequence[Item]) -> None:
         """Add items to a conversation."""
         conversation = self.of(desk)
-        tx.add(ItemsAdded(desk.agent.id, len(conversation) + desk.base, run.run_id, run.step, tuple(items)))
+        payloads = tuple(json.dumps(item, ensure_ascii=False) for item in items)
+        idx = len(conversation) + desk.base
+        tx.add(ItemsAdded(desk.agent.id, idx, run.run_id, run.step, tuple(items), payloads))
         conversation.extend(items)
-        desk.bytes += sum(map(size_of, items))
+        desk.bytes += sum(len(payload.encode()) for payload in payloads)
 
     def of(self, desk: Desk) -> list[Item]:
         """Return an agent's items, read from the log when first asked for."""
@@ -50,7 +52,7 @@ class Conversations:
             shorter: list[Item] = json.loads(placed)
             desk.conversation = [*shorter, *(json.loads(payload) for (payload,) in rows)]
             desk.base, desk.replaced = until - len(shorter), len(shorter)
-            desk.bytes = sum(map(size_of, desk.conversation))
+            desk.bytes = sum(map(size_of, shorter)) + sum(len(payload.encode()) for (payload,) in rows)
         return desk.conversation
 
     def replace(self, tx: Transaction, desk: Desk, run: Run, cut: int, *, by: Sequence[Item], how: str) -> None:

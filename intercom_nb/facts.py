@@ -4,9 +4,10 @@ Facts are built by the router, written by the store, and told to whoever watches
 Times are integers, microseconds since 1970-01-01 UTC.
 """
 
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+import functools
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
@@ -64,9 +65,17 @@ class Fact:
 
     def statement(self) -> Statement:
         """Return the SQL that writes this fact, and the rows to run it with; by default, itself as one new row."""
-        names = [field.name for field in fields(self)]  # type: ignore[arg-type]
-        marks = ", ".join("?" * len(names))
-        return f"INSERT INTO {self.table} ({', '.join(names)}) VALUES ({marks})", (astuple(self),)  # type: ignore[call-overload]  # noqa: S608 - no value is in it
+        sql, row_of = _insertion(type(self))  # type: ignore[arg-type]
+        return sql, (row_of(self),)
+
+
+@functools.cache
+def _insertion(kind: type[Fact]) -> tuple[str, Callable[[Fact], Sequence[Any]]]:
+    """Return the SQL that writes facts of a kind as new rows, and what makes a row of one."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    marks = ", ".join("?" * len(names))
+    sql = f"INSERT INTO {kind.table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - no value is in it
+    return sql, operator.attrgetter(*names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +266,7 @@ class RunReopened(Fact):
 class StepTaken(Fact):
     """A model call was made; `held` are its items while tools of the notebook's owner are still at work."""
 
+    table: ClassVar[str] = "steps"
     run_id: str
     step: int
     seq: int
@@ -272,28 +282,26 @@ class StepTaken(Fact):
     kind: Literal["answer", "compact"] = "answer"
 
     def statement(self) -> Statement:
-        sql = (
-            "INSERT INTO steps (run_id, step, seq, model, input_tokens, cached_tokens, output_tokens, usd, latency_s, "
-            "error, created_at, held, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (run_id, step) DO UPDATE SET held = NULL, seq = excluded.seq WHERE held IS NOT NULL"
-        )
-        return sql, (astuple(self),)
+        sql, rows = Fact.statement(self)
+        again = " ON CONFLICT (run_id, step) DO UPDATE SET held = NULL, seq = excluded.seq WHERE held IS NOT NULL"
+        return sql + again, rows
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsAdded(Fact):
-    """Items joined an agent's conversation, the first of them at place `idx`."""
+    """Items joined an agent's conversation, the first of them at place `idx`; `payloads` are the same as JSON."""
 
     agent_id: str
     idx: int
     run_id: str
     step: int
     items: tuple[Item, ...]
+    payloads: tuple[str, ...]
 
     def statement(self) -> Statement:
         rows = (
-            (self.agent_id, self.idx + n, self.run_id, self.step, item_type(item), json.dumps(item, ensure_ascii=False))
-            for n, item in enumerate(self.items)
+            (self.agent_id, self.idx + n, self.run_id, self.step, item_type(item), payload)
+            for n, (item, payload) in enumerate(zip(self.items, self.payloads, strict=True))
         )
         return "INSERT INTO items (agent_id, idx, run_id, step, type, payload) VALUES (?, ?, ?, ?, ?, ?)", rows
 

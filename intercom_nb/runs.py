@@ -180,9 +180,10 @@ class Runs:
 
     def _quiet(self) -> None:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
-        desks = self.desks.values()
-        lasts, met = {desk.last for desk in desks}, [desk for desk in desks if desk.met and (desk.inbox or desk.run)]
-        kept = dict.fromkeys(channel_of(message) for desk in desks for message in desk.kept)
+        # One look at each: of thousands of agents nearly all ended in silence, and nothing is to be said of those.
+        cut = [desk for desk in self.desks.values() if desk.last != "silent" or desk.met or desk.kept]
+        lasts, met = {desk.last for desk in cut}, [desk for desk in cut if desk.met and (desk.inbox or desk.run)]
+        kept = dict.fromkeys(channel_of(message) for desk in cut for message in desk.kept)
         reason, told = "steps" if "steps" in lasts else "quiet", ""
         if "failed" in lasts:
             reason, told = "failed", self._failures()
@@ -286,7 +287,8 @@ class Runs:
             if desk.run is None:
                 with self._store.transaction() as tx:
                     desk.run = self._new_run(tx, desk)
-                # Not waited for: until it is durable only a model call depends on it, and that may happen again.
+                    # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
+                    tx.hurry = False
             return desk.run
 
     def _new_run(self, tx: Transaction, desk: Desk) -> Run:

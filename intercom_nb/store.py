@@ -12,6 +12,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -36,6 +37,7 @@ __all__ = ["Store", "Transaction"]
 
 _WAL_HEADER = 32  # bytes; a write-ahead log of no more than that holds nothing
 _AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
+_A_MOMENT_S = 0.02  # for which what nobody waits for may wait for company: each commit is a write to the disk itself
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -48,12 +50,15 @@ class Transaction:
         When it began, UTC: one time for all its facts.
     done : Future
         Done once the facts are durable and everything given to `after` has run.
+    hurry : bool
+        Whether somebody waits for it; if not, it may go into one commit with what comes in the next moment.
     """
 
-    __slots__ = ("_seqs", "afterwards", "done", "facts", "time")
+    __slots__ = ("_seqs", "afterwards", "done", "facts", "hurry", "time")
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
+        self.hurry = True
         self.time = now()
         self.facts: list[Fact] = []
         self.afterwards: list[Callable[[], None]] = []
@@ -305,11 +310,22 @@ class Store:
         keep_output_out_of_cells()
         going = True
         while going:
-            batch = [self._queue.get()]
-            while len(batch) < _AT_ONCE and not self._queue.empty():
-                batch.append(self._queue.get())
+            batch = self._gather()
             going = None not in batch
             self._commit([transaction for transaction in batch if transaction is not None])
+
+    def _gather(self) -> list[Transaction | None]:
+        """Return what goes into the next commit: all there is, and what comes in a moment if nobody waits for it."""
+        newest = self._queue.get()
+        batch, hurry, until = [newest], newest is None or newest.hurry, time.monotonic() + _A_MOMENT_S
+        while len(batch) < _AT_ONCE:
+            try:
+                newest = self._queue.get(timeout=0 if hurry else max(until - time.monotonic(), 0))
+            except queue.Empty:
+                break
+            batch.append(newest)
+            hurry = hurry or newest is None or newest.hurry
+        return batch
 
     def _commit(self, batch: list[Transaction]) -> None:
         if not batch:

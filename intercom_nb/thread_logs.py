@@ -32,7 +32,7 @@ class ThreadLogs:
     def __init__(self, folder: Path, name_of: Callable[[str], str]) -> None:
         self.folder = folder
         self._name_of = name_of
-        self._started: set[str] = set()
+        self._paths: dict[str, str] = {}  # of the agents that something was written of
 
     def __call__(self, facts: Sequence[Fact]) -> None:
         """Write what a transaction added to conversations; called on the log's writer thread."""
@@ -55,15 +55,18 @@ class ThreadLogs:
             self._append(agent_id, "".join(parts))
 
     def _append(self, agent_id: str, text: str) -> None:
-        path = self.folder / file_name(self._name_of(agent_id))
+        path = self._paths.get(agent_id)
+        # The first write of a service replaces what an earlier one of the same name has left.
+        mode = "w" if path is None else "a"
+        if path is None:
+            path = self._paths[agent_id] = str(self.folder / file_name(self._name_of(agent_id)))
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # The first write of a service replaces what an earlier one of the same name has left.
-            with path.open("a" if agent_id in self._started else "w", encoding="utf-8") as file:
+            if mode == "w":
+                self.folder.mkdir(parents=True, exist_ok=True)
+            with open(path, mode, encoding="utf-8") as file:  # noqa: PTH123 - once for each turn: a Path costs as much as the write
                 file.write(text)
         except OSError as error:
             _LOGGER.warning("thread log %s cannot be written: %s", path, error)
-        self._started.add(agent_id)
 
 
 def _text(item: Item, chat_list: str | None = None) -> str:

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +43,15 @@ class Tape:
     def begin(self) -> None:
         """Replace the old recording now, not with the first line."""
 
-    @asynccontextmanager
-    async def taking(self, agent_id: str) -> AsyncIterator[bool]:
+    def taking(self, agent_id: str) -> AbstractAsyncContextManager[bool]:
         """Enclose the taking of mail; gives whether it may be taken."""
         del agent_id
-        yield True
+        return nullcontext(True)  # noqa: FBT003 - its only argument
 
-    @asynccontextmanager
-    async def committing(self, agent_id: str) -> AsyncIterator[None]:
+    def committing(self, agent_id: str) -> AbstractAsyncContextManager[None]:
         """Enclose the commit of a step, until it is durable."""
         del agent_id
-        yield
+        return nullcontext()
 
     async def answer(self, request: Request, ask: Callable[[Request], Awaitable[Answer]]) -> Answer:
         """Return the answer to a request; `ask` asks the model."""

@@ -1,0 +1,161 @@
+"""A model server in a process of its own, so that what it takes is not counted as ours: POST /v1/responses, no more.
+
+It answers by what the newest item of a request says: after a tool's output a word, to ``CALL name {…}|`` that tool
+call, to everything else one and the same text. ``with FakeServer() as server`` starts and ends it. Requests to other
+paths set it (``/set?delay_s=0.2``) or read what it has counted since the last reading (``/counts``).
+"""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+TEXT = "Understood: this is what I think of it, and what I would do next, at about the length of a usual answer. " * 2
+CALL = re.compile(r"CALL (\w+) (\{.*?\})\|", re.DOTALL)
+LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+
+
+class FakeServer:
+    """The server's process, seen from the benchmark."""
+
+    def __enter__(self):
+        self._process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+        self.root = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
+        self.url = f"{self.root}/v1"
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def set(self, **settings):
+        """Set ``delay_s``, the seconds before each answer."""
+        self._get(f"/set?{urllib.parse.urlencode(settings)}")
+
+    def counts(self):
+        """Return what happened since the last reading: calls, connections, the most at once, arrivals in ns."""
+        return self._get("/counts")
+
+    def _get(self, path):
+        with urllib.request.urlopen(self.root + path) as answer:  # noqa: S310 - our own, on this computer
+            return json.loads(answer.read())
+
+
+class Counts:
+    """What the server keeps of the requests it has met."""
+
+    def __init__(self):
+        self.calls = self.bytes = self.connections = self.most_at_once = 0
+        self.arrived_ns = []
+
+
+class Connection(asyncio.Protocol):
+    """One connection: reads requests one after the other, answers each."""
+
+    counts = Counts()
+    at_once = 0
+    delay_s = 0.0
+
+    def connection_made(self, transport):
+        """Keep the connection."""
+        Connection.counts.connections += 1
+        self._transport = transport
+        self._read = b""
+
+    def data_received(self, data):
+        """Take up the requests that are whole."""
+        self._read += data
+        while (end := self._read.find(b"\r\n\r\n")) >= 0:
+            head = self._read[:end]
+            length = LENGTH.search(head)
+            whole = end + 4 + (int(length[1]) if length else 0)
+            if len(self._read) < whole:
+                return
+            body, self._read = self._read[end + 4 : whole], self._read[whole:]
+            self._take(head.split(b" ", 2)[1].decode(), body)
+
+    def _take(self, path, body):
+        counts = Connection.counts
+        if path.startswith("/set?"):
+            Connection.delay_s = float(urllib.parse.parse_qs(path[5:])["delay_s"][0])
+            self._answer({})
+        elif path == "/counts":
+            Connection.counts = Counts()
+            self._answer(vars(counts))
+        else:
+            counts.arrived_ns.append(time.monotonic_ns())
+            counts.calls += 1
+            counts.bytes += len(body)
+            Connection.at_once += 1
+            counts.most_at_once = max(counts.most_at_once, Connection.at_once)
+            answer = response_to(json.loads(body), len(body), counts.calls)
+            if Connection.delay_s:
+                asyncio.get_running_loop().call_later(Connection.delay_s, self._finish, answer)
+            else:
+                self._finish(answer)
+
+    def _finish(self, answer):
+        Connection.at_once -= 1
+        self._answer(answer)
+
+    def _answer(self, answer):
+        data = json.dumps(answer).encode()
+        if not self._transport.is_closing():
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            self._transport.write(head.encode() + data)
+
+
+def response_to(request, size, n):
+    """Return the answer to a request of so many bytes, the nth."""
+    newest = request["input"][-1]
+    told = CALL.search(newest.get("content") or "")
+    if told is not None:
+        called = {"name": told[1], "arguments": told[2]}
+        item = {"type": "function_call", "id": f"fc_{n}", "call_id": f"call_{n}", "status": "completed", **called}
+    else:
+        text = "done" if newest.get("type") == "function_call_output" else TEXT
+        content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
+        item = {"type": "message", "id": f"msg_{n}", "role": "assistant", "status": "completed", "content": content}
+    read = size // 4
+    return {
+        "id": f"resp_{n}",
+        "object": "response",
+        "created_at": 1_700_000_000,
+        "status": "completed",
+        "error": None,
+        "incomplete_details": None,
+        "instructions": None,
+        "model": request["model"],
+        "output": [item],
+        "parallel_tool_calls": True,
+        "previous_response_id": None,
+        "store": False,
+        "temperature": 1.0,
+        "tool_choice": "auto",
+        "tools": [],
+        "top_p": 1.0,
+        "metadata": {},
+        "usage": {
+            "input_tokens": read,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 50,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": read + 50,
+        },
+    }
+
+
+async def main():
+    """Serve until killed, on a free port that is printed first."""
+    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
