@@ -533,3 +533,17 @@ def test_views_say_what_they_show(finished, tmp_path):
     assert AgentsView(finished.log, "founder").widget.focus == "founder"
     with pytest.raises(LogError, match="there is no such log"):
         Dashboard(tmp_path / "nothing.db")
+
+
+def test_the_picture_of_a_thousand_agents_shows_the_busiest(scripted):
+    """It is drawn of a few, whoever they are; one of nobody's talk as well."""
+    intercom = scripted(default=lambda _: "(fine)")
+    intercom.add(*(Agent(f"Agent {n}") for n in range(1_000)))
+    quiet = snapshot(intercom).data
+    you = intercom.add_person("You")
+    you.send_message("Hello", "agent-777")
+    drawn = snapshot(intercom).data
+
+    assert quiet.startswith(b"\x89PNG")
+    assert drawn.startswith(b"\x89PNG")
+    assert drawn != quiet

@@ -2,13 +2,16 @@
 
 import io
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.canvas import dress, label, note
 from intercom_nb.analysis.colours import colours
+from intercom_nb.analysis.frames import read_frames
 from intercom_nb.analysis.network_plot import plot_graph
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.state import Post, State, read_state
+from intercom_nb.analysis.tables import Frames
 from intercom_nb.analysis.timeline_plot import plot_timeline
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["overview_png"]
 
 _WIDTH, _DPI = 12.0, 84  # inches; 1,008 pixels: a notebook's width
+_MOST = 40  # members: of more, neither dots nor lanes could be told apart
 _LINES = 21  # of the transcript
 _COLUMNS = 70
 _EACH = 3  # lines of one text
@@ -24,6 +28,8 @@ _EACH = 3  # lines of one text
 
 def overview_png(source: Source) -> bytes:
     """Return a picture of a log, as a PNG: the graph, an excerpt of what was said, and the timeline below them.
+
+    Of more than 40 members it shows the 40 who wrote and heard most, and says so.
 
     Parameters
     ----------
@@ -39,6 +45,9 @@ def overview_png(source: Source) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    frames = read_frames(source)
+    everybody = len(frames.agents.agent_id.unique())
+    source = _busiest(frames) if everybody > _MOST else frames
     state = read_state(source)
     lanes = min(1.5 + 0.3 * len(state.members), 4.5)
     # A figure of its own, known to nobody else: no notebook shows it a second time, no other thread draws on it.
@@ -48,9 +57,28 @@ def overview_png(source: Source) -> bytes:
     plot_timeline(source, ax=figure.add_subplot(grid[1, :]))
     _transcript(figure.add_subplot(grid[0, 1]), state)
     plot_graph(source, ax=figure.add_subplot(grid[0, 0]))
+    if everybody > _MOST:
+        figure.suptitle(f"The {_MOST} of {everybody:,} who wrote and heard most", x=0.01, ha="left", fontsize=11)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
+
+
+def _busiest(frames: Frames) -> Frames:
+    """Return the part of a log that is about the members who wrote and heard most."""
+    said = frames.deliveries.dropna(subset=["sender_id"])
+    counts = said.sender_id.value_counts().add(said.receiver_id.value_counts(), fill_value=0)
+    ids = frames.agents.agent_id.drop_duplicates()
+    busy = set(ids.loc[ids.map(counts).fillna(0).sort_values(ascending=False, kind="stable").index[:_MOST]])
+    heard = frames.deliveries[frames.deliveries.receiver_id.isin(busy) & frames.deliveries.sender_id.isin(busy)]
+    return replace(
+        frames,
+        agents=frames.agents[frames.agents.agent_id.isin(busy)],
+        messages=frames.messages[frames.messages.seq.isin(heard.seq)],
+        deliveries=heard,
+        runs=frames.runs[frames.runs.agent_id.isin(busy)],
+        steps=frames.steps[frames.steps.agent_id.isin(busy)],
+    )
 
 
 def _transcript(ax: "Axes", state: State) -> None:
