@@ -15,9 +15,9 @@ from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Model, Usage
 from intercom_nb.prices import Prices
 
-__all__ = ["Budget"]
+__all__ = ["BYTES_PER_TOKEN", "Budget"]
 
-_BYTES_PER_TOKEN = 3  # English has four and more, JSON and most other languages somewhat less
+BYTES_PER_TOKEN = 3  # English has four and more, JSON and most other languages somewhat less
 _FIRST_OUTPUT = 256  # tokens that a model is expected to write while nothing is known about it
 _WRAP_UP_AT = 0.9
 _WRAP_UP = (
@@ -52,7 +52,7 @@ class Budget:
         """Return how many tokens the next request of a run may have at most."""
         size = self._request_bytes(desk, run)
         known_bytes, known_tokens = desk.measured
-        return known_tokens + -(-max(size - known_bytes, 0) // _BYTES_PER_TOKEN)
+        return known_tokens + -(-max(size - known_bytes, 0) // BYTES_PER_TOKEN)
 
     def _request_bytes(self, desk: Desk, run: Run) -> int:
         return desk.bytes + desk.tool_bytes + len(run.instructions.encode()) + len((run.chat_list or "").encode())

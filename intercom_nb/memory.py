@@ -7,7 +7,7 @@ keeps every item and says which of them were replaced, and by what.
 
 import re
 
-from intercom_nb.budget import Budget
+from intercom_nb.budget import BYTES_PER_TOKEN, Budget
 from intercom_nb.conversations import Conversations, size_of
 from intercom_nb.desk import Desk, Options, Run
 from intercom_nb.errors import ModelError
@@ -20,7 +20,6 @@ __all__ = ["Memory", "is_too_long"]
 
 _SHARE = 0.6  # of a model's window: what it writes, and a long turn, need the rest
 _KEPT = 0.25  # of the budget: the newest turns, which stay as they are
-_BYTES_PER_TOKEN = 3
 _ASK = (
     "The earlier part of this conversation is about to be removed to save room. Write down, as a note to yourself, "
     "what you will need from it: what you were asked and by whom (with their ids), what was decided and found out, "
@@ -84,7 +83,7 @@ class Memory:
     def cut(self, desk: Desk, run: Run, *, keep: bool = True) -> int:
         """Return before which item a conversation is cut; 0 if there is nothing that could be replaced."""
         conversation, turn = self._conversations.of(desk), run.turn_idx - desk.base
-        room = int(_KEPT * self.limit(desk, run) * _BYTES_PER_TOKEN) if keep else 0
+        room = int(_KEPT * self.limit(desk, run) * BYTES_PER_TOKEN) if keep else 0
         cut = 0
         for n in range(turn, desk.replaced, -1):
             if n < turn:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
 
 from intercom_nb.conversations import Conversations
 from intercom_nb.courtesy import channel_of
@@ -140,24 +139,21 @@ class Runs:
 
     def pause(self, agent_id: str) -> None:
         """Let an agent make no further model call; its mail waits, and the others go on."""
-        self._hold(agent_id, "agent_paused")
+        desk = self.desks[agent_id]
+        with self._store.transaction() as tx:
+            if desk.met != "paused":
+                tx.note("agent_paused", f"{agent_id} is paused", agent_id=agent_id)
+                desk.met = "paused"
+                if desk.doing == "idle":
+                    self._rest(desk)
 
     def resume(self, agent_id: str) -> None:
         """Let an agent go on that was paused."""
-        self._hold(agent_id, "agent_resumed")
-
-    def _hold(self, agent_id: str, kind: Literal["agent_paused", "agent_resumed"]) -> None:
-        desk, pause = self.desks[agent_id], kind == "agent_paused"
+        desk = self.desks[agent_id]
         with self._store.transaction() as tx:
-            if pause == (desk.met == "paused"):
-                return
-            tx.note(kind, f"{agent_id} is paused" if pause else f"{agent_id} goes on", agent_id=agent_id)
-            if not pause:
+            if desk.met == "paused":
+                tx.note("agent_resumed", f"{agent_id} goes on", agent_id=agent_id)
                 self._free([desk])
-                return
-            desk.met = "paused"
-            if desk.doing == "idle":
-                self._rest(desk)
 
     def status_of(self, agent_id: str) -> str:
         """Return what an agent is doing, in a word or a few."""
