@@ -119,6 +119,8 @@ class View:
         if service is None:
             return False
         with self._telling:
+            if not self.listening:  # hidden while the hub waited for its turn; seen again, it is told all of it
+                return False
             changed = service.hub.taken(self)
             facts: Facts = {}
             if changed.anything:
