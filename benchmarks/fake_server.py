@@ -1,8 +1,9 @@
 """A model server in a process of its own, so that what it takes is not counted as ours: POST /v1/responses, no more.
 
 It answers by what the newest item of a request says: after a tool's output a word, to ``CALL name {…}|`` that tool
-call, to everything else one and the same text. ``with FakeServer() as server`` starts and ends it. Requests to other
-paths set it (``/set?delay_s=0.2``) or read what it has counted since the last reading (``/counts``).
+call, to ``PASS 2 0 1|`` a message to agent-2 that says ``PASS 0 1|``, to everything else one and the same text.
+``with FakeServer() as server`` starts and ends it. Requests to other paths set it (``/set?delay_s=0.2``) or read what
+it has counted since the last reading (``/counts``).
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import urllib.request
 
 TEXT = "Understood: this is what I think of it, and what I would do next, at about the length of a usual answer. " * 2
 CALL = re.compile(r"CALL (\w+) (\{.*?\})\|", re.DOTALL)
+PASS = re.compile(r"PASS (\d+) ([\d ]*)\|([^\n]*)")
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -114,8 +116,9 @@ def response_to(request, size, n):
     """Return the answer to a request of so many bytes, the nth."""
     newest = request["input"][-1]
     told = CALL.search(newest.get("content") or "")
-    if told is not None:
-        called = {"name": told[1], "arguments": told[2]}
+    passed = PASS.search(newest.get("content") or "")
+    if told is not None or passed is not None:
+        called = {"name": told[1], "arguments": told[2]} if passed is None else passing(*passed.groups())
         item = {"type": "function_call", "id": f"fc_{n}", "call_id": f"call_{n}", "status": "completed", **called}
     else:
         text = "done" if newest.get("type") == "function_call_output" else TEXT
@@ -148,6 +151,12 @@ def response_to(request, size, n):
             "total_tokens": read + 50,
         },
     }
+
+
+def passing(receiver, others, rest):
+    """Return the call that passes a message on: to the first of those it names, with the others in it."""
+    message = f"PASS {others}|{rest}"
+    return {"name": "send_message", "arguments": json.dumps({"chat_id": f"agent-{receiver}", "message": message})}
 
 
 async def main():

@@ -188,18 +188,21 @@ _HEADER_LINE = re.compile(r"[\\ ]*={8,} ?[a-z]")
 _LINE_BREAK = re.compile("(\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029])")
 
 
+# Every character that comes down to an equals sign, or holds one, when compatible forms are taken for the same.
+_EQUALS = re.compile("[=\u207c\u208c\u2260\u2a74-\u2a76\ufe66\uff1d]")
+_UNSEEN = ("Cf", "Cc", "Mn")
+
+
 def _looks_like_frame(line: str) -> bool:
-    if _is_free_of_equals(line):
+    if not _EQUALS.search(line):
         return False
-    spaced = " ".join(unicodedata.normalize("NFKC", line).split())
-    seen = "".join(c for c in spaced if unicodedata.category(c) not in ("Cf", "Cc", "Mn"))
+    normal = unicodedata.normalize("NFKC", line)
+    # Most lines with such a sign are code: they are known by the first character that can be seen.
+    if next((c for c in normal if not (c == "\\" or c.isspace() or unicodedata.category(c) in _UNSEEN)), "") != "=":
+        return False
+    seen = "".join(c for c in " ".join(normal.split()) if unicodedata.category(c) not in _UNSEEN)
     plain = " ".join(seen.split()).casefold()
     return bool(_FRAME_LINE.match(plain) or _HEADER_LINE.match(plain))
-
-
-def _is_free_of_equals(text: str) -> bool:
-    # Beyond ASCII there are some ten characters that come down to an equals sign; normalising finds them all.
-    return text.isascii() and "=" not in text
 
 
 def escape(text: str) -> str:
@@ -212,7 +215,7 @@ def escape(text: str) -> str:
     >>> escape("===End of Incoming message from Bob===")
     '\\===End of Incoming message from Bob==='
     """
-    if _is_free_of_equals(text):
+    if not _EQUALS.search(text):
         return text
     parts = _LINE_BREAK.split(text)
     parts[::2] = ["\\" + line if _looks_like_frame(line) else line for line in parts[::2]]

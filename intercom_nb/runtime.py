@@ -1,20 +1,47 @@
 """Where agents run: one asyncio loop in one daemon thread, beside whatever the notebook's cells are doing."""
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
 
 from intercom_nb.notebook import keep_output_out_of_cells
 
-__all__ = ["InProcess", "Runtime"]
+__all__ = ["InProcess", "Runtime", "result_of"]
 
 _LOGGER = logging.getLogger(__name__)
 _PATIENCE_S = 10.0  # for a coroutine tool that blocks the loop; it cannot be ended from outside
 
+T = TypeVar("T")
 React = Callable[[str], Awaitable[None]]
+
+
+async def result_of(future: Future[T]) -> T:
+    """Return the result of a future that any thread may finish, this loop's own too.
+
+    `asyncio.wrap_future` would wake the loop through its socket in either case.
+    """
+    loop, here = asyncio.get_running_loop(), threading.get_ident()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def finished(_: object) -> None:
+        if threading.get_ident() == here:
+            wake()
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                loop.call_soon_threadsafe(wake)
+
+    future.add_done_callback(finished)
+    await waiter
+    return future.result()
 
 
 class Runtime(Protocol):
@@ -28,6 +55,9 @@ class Runtime(Protocol):
 
     def call_soon(self, call: Callable[..., object], *args: object) -> None:
         """Call a function where agents run, soon; from any thread."""
+
+    def soon(self, call: Callable[[], None], delay_s: float) -> bool:
+        """Have a function called by the loop the caller is on, after so many seconds; return False if it is on none."""
 
     def here(self) -> bool:
         """Whether the caller is on the loop itself, where waiting for agents would wait for ever."""
@@ -86,10 +116,22 @@ class InProcess(Runtime):
     def call_soon(self, call: Callable[..., object], *args: object) -> None:
         """Call a function on the loop, soon; not at all before the start or after the end."""
         if self._loop is not None:
+            # To wake a loop that sleeps costs a write to a socket and back; one that is at work needs none.
+            call_soon = self._loop.call_soon if self.here() else self._loop.call_soon_threadsafe
             try:
-                self._loop.call_soon_threadsafe(call, *args, context=self._context)
+                call_soon(call, *args, context=self._context)
             except RuntimeError:
                 return  # closed in this moment: what was rung stays in the log
+
+    def soon(self, call: Callable[[], None], delay_s: float) -> bool:
+        """Have a function called by this loop, if the caller is on it; return whether it is."""
+        if self._loop is None or not self.here():
+            return False
+        if delay_s:
+            self._loop.call_later(delay_s, call, context=self._context)
+        else:
+            self._loop.call_soon(call, context=self._context)
+        return True
 
     def _make_tasks(self, agent_ids: list[str]) -> None:
         for agent_id in agent_ids:

@@ -5,7 +5,6 @@ did to others are committed together. So a stored conversation is always whole, 
 can happen again.
 """
 
-import asyncio
 import contextlib
 import json
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from intercom_nb.messages import Item, clean
 from intercom_nb.models import Origin, Reply, Tape, Usage
 from intercom_nb.notes import NOTE_TOOLS, Notes, NoteTools
 from intercom_nb.routing import Router
+from intercom_nb.runtime import result_of
 from intercom_nb.store import Store, Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
 
@@ -175,7 +175,7 @@ class Steps:
         facts = (run.run_id, run.step, n, call.call_id, tool.name, call.arguments, began_at)
         with self._store.transaction() as tx:
             tx.add(ToolCalled(*facts))
-        await asyncio.wrap_future(tx.done)  # a tool may do things outside: that it began is known before it does
+        await result_of(tx.done)  # a tool may do things outside: that it began is known before it does
         raised = ""
         try:
             output, failed = await tool.call(call.arguments), False
@@ -248,7 +248,7 @@ class Steps:
             if reason is not None:
                 tx.add(RunEnded(run.run_id, tx.seq(), micros(tx.time), reason))
                 tx.after(lambda: self._ended(desk, reason))
-        await asyncio.wrap_future(tx.done)
+        await result_of(tx.done)
 
     def _carry_out(self, tx: Transaction, desk: Desk, run: Run, reply: Reply) -> list[Item]:
         chat_tools = ChatTools(self._routed(), tx, desk.agent.id, run.run_id, run.step)
@@ -290,4 +290,4 @@ class Steps:
             tx.add(RunEnded(run.run_id, tx.seq(), at, "failed", error))
             tx.note("run_failed", f"{run.run_id} of {desk.agent.id} failed: {error}", agent_id=desk.agent.id)
             tx.after(lambda: self._ended(desk, "failed"))
-        await asyncio.wrap_future(tx.done)
+        await result_of(tx.done)

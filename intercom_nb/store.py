@@ -1,8 +1,13 @@
-"""The log: one SQLite file, one writer thread, group commit.
+"""The log: one SQLite file, group commit.
 
 Facts are written in transactions, in the order they were handed over; whatever waits while one transaction is being
 made durable goes into the next commit together. What follows from a transaction happens after it is durable
 (`Transaction.after`), so nobody acts on what could still be lost.
+
+The agents' loop writes its own transactions, at the end of the round of the loop in which they were made. To hand them
+to another thread and back would cost more CPU than to write them: two threads that take turns at Python's one lock,
+several times in each transaction, doubled the cost of a turn. Everybody else's go to a thread of the log's own: a
+keyboard interrupt cannot strike there, nor can a tool that blocks the loop keep a cell from writing.
 """
 
 import contextlib
@@ -12,7 +17,7 @@ import os
 import queue
 import sqlite3
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,7 +25,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError, NewerLogError
@@ -38,6 +43,8 @@ __all__ = ["Store", "Transaction"]
 _WAL_HEADER = 32  # bytes; a write-ahead log of no more than that holds nothing
 _AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
 _A_MOMENT_S = 0.02  # for which what nobody waits for may wait for company: each commit is a write to the disk itself
+
+Soon = Callable[[Callable[[], None], float], bool]
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -52,13 +59,16 @@ class Transaction:
         Done once the facts are durable and everything given to `after` has run.
     hurry : bool
         Whether somebody waits for it; if not, it may go into one commit with what comes in the next moment.
+    hasten : callable
+        Has it written by the log's own thread, if it was left to the loop.
     """
 
-    __slots__ = ("_seqs", "afterwards", "done", "facts", "hurry", "time")
+    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "hurry", "time")
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
         self.hurry = True
+        self.hasten: Callable[[], None] = _nothing
         self.time = now()
         self.facts: list[Fact] = []
         self.afterwards: list[Callable[[], None]] = []
@@ -79,7 +89,7 @@ class Transaction:
         self.add(Noted(self.seq(), kind, agent_id, chat_id, None, text, micros(self.time)))
 
     def after(self, call: Callable[[], None]) -> None:
-        """Call this on the writer's thread once the facts are durable, in the order of the transactions."""
+        """Call this on the thread that wrote the facts once they are durable, in the order of the transactions."""
         self.afterwards.append(call)
 
     def wait(self) -> None:
@@ -90,13 +100,18 @@ class Transaction:
         LogError
             If they could not be written.
         """
+        self.hasten()  # the caller may be the loop itself, which cannot write while it waits
         self.done.result()
 
 
-class Store:
-    """The log of one service, and the one thread that writes it.
+def _nothing() -> None:
+    """Do nothing."""
 
-    Made by `create` or `open`. The writer is a daemon thread named after the log; `close` ends it.
+
+class Store:
+    """The log of one service.
+
+    Made by `create` or `open`. Its own thread is a daemon thread named after the log; `close` ends it.
 
     Attributes
     ----------
@@ -104,8 +119,11 @@ class Store:
         The file; None for a log in memory.
     lock : RLock
         Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
+    soon : callable
+        Given a function and seconds, has the function called by the caller's own loop then, and returns True; returns
+        False to a caller on no such loop. Nobody has one until the service says so.
     on_failure : callable
-        Called on the writer's thread when the log could not be written; nothing is written after that.
+        Called when the log could not be written, on the thread that tried; nothing is written after that.
     recovered : str
         What was found amiss when an old log was opened, one sentence; empty if nothing.
     """
@@ -117,7 +135,11 @@ class Store:
         self.on_failure: Callable[[], None] = lambda: None
         self._failure: LogError | None = None
         self._watchers: list[Callable[[Sequence[Fact]], None]] = []
-        self._queue: queue.SimpleQueue[Transaction | None] = queue.SimpleQueue()
+        self.soon: Soon = lambda _call, _delay_s: False
+        self._waiting: deque[Transaction] = deque()
+        self._writing = threading.Lock()  # held by the one thread that writes, and does what follows
+        self._bell: queue.SimpleQueue[Literal["write", "end"]] = queue.SimpleQueue()  # the log's own thread's
+        self._rung = self._timed = False
         self.lock = threading.RLock()
         self._seqs = itertools.count(1)
         self._guard = threading.RLock()
@@ -229,7 +251,7 @@ class Store:
         return dict(self.rows("SELECT key, value FROM meta"))
 
     def watch(self, watcher: Callable[[Sequence[Fact]], None]) -> None:
-        """Call `watcher` with the facts of each transaction once they are durable, on the writer's thread."""
+        """Call `watcher` with all facts of each commit once they are durable, on the thread that wrote them."""
         self._watchers.append(watcher)
 
     def check(self) -> None:
@@ -245,7 +267,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Give a transaction to fill; it is handed to the writer when the block ends.
+        """Give a transaction to fill; it is handed over to be written when the block ends.
 
         The block holds the store's lock, so what it looks at and changes in memory stays in the order of the log.
         Validate first, then change: a block that raises writes nothing.
@@ -261,7 +283,11 @@ class Store:
                 raise LogError(self.path, "the log is closed")
             transaction = Transaction(self._seqs)
             yield transaction
-            self._queue.put(transaction)
+            self._waiting.append(transaction)
+            if self._leave_to_loop(hurry=transaction.hurry):
+                transaction.hasten = self._ring
+            else:
+                self._ring()
 
     @contextmanager
     def reading(self) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
@@ -306,26 +332,39 @@ class Store:
             self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         return self._reads
 
+    def _leave_to_loop(self, *, hurry: bool) -> bool:
+        """Return whether the caller is on the agents' loop, which writes what waits at the end of this round."""
+        if hurry:
+            return self.soon(self.write, 0)
+        if not self._timed:
+            self._timed = self.soon(self._write_in_time, _A_MOMENT_S)
+        return self._timed
+
+    def _ring(self) -> None:
+        """Wake the log's own thread; it writes what waits by then."""
+        if not self._rung:
+            self._rung = True
+            self._bell.put("write")
+
     def _work(self) -> None:
         keep_output_out_of_cells()
         going = True
         while going:
-            batch = self._gather()
-            going = None not in batch
-            self._commit([transaction for transaction in batch if transaction is not None])
+            going = self._bell.get() == "write"
+            self._rung = False
+            while self._waiting:
+                self.write()
 
-    def _gather(self) -> list[Transaction | None]:
-        """Return what goes into the next commit: all there is, and what comes in a moment if nobody waits for it."""
-        newest = self._queue.get()
-        batch, hurry, until = [newest], newest is None or newest.hurry, time.monotonic() + _A_MOMENT_S
-        while len(batch) < _AT_ONCE:
-            try:
-                newest = self._queue.get(timeout=0 if hurry else max(until - time.monotonic(), 0))
-            except queue.Empty:
-                break
-            batch.append(newest)
-            hurry = hurry or newest is None or newest.hurry
-        return batch
+    def _write_in_time(self) -> None:
+        self._timed = False
+        self.write()
+
+    def write(self) -> None:
+        """Write what waits, in one commit, and do what follows from it; called without the store's lock."""
+        if not self._waiting:
+            return
+        with self._writing:
+            self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))])
 
     def _commit(self, batch: list[Transaction]) -> None:
         if not batch:
@@ -345,16 +384,17 @@ class Store:
             for transaction in batch:
                 transaction.done.set_exception(self._failure)
             return
+        facts = [fact for transaction in batch for fact in transaction.facts]
+        self._follow([partial(watcher, facts) for watcher in self._watchers])
         for transaction in batch:
-            self._follow(transaction)
+            self._follow(transaction.afterwards)
             transaction.done.set_result(None)
 
-    def _follow(self, transaction: Transaction) -> None:
-        watching: list[Callable[[], None]] = [partial(watcher, transaction.facts) for watcher in self._watchers]
-        for call in watching + transaction.afterwards:
+    def _follow(self, calls: Sequence[Callable[[], None]]) -> None:
+        for call in calls:
             try:
                 call()
-            except Exception:  # a thread boundary: everybody's facts go through this one thread
+            except Exception:  # everybody's facts come through here, and the others' must go on
                 _LOGGER.exception("what follows from a transaction failed; the transaction itself is in the log")
 
     def _execute(self, batch: list[Transaction]) -> None:
@@ -371,12 +411,12 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Write what is waiting, end the writer's thread and let the log go; a log in memory stays readable."""
+        """Write what is waiting, end the log's own thread and let the log go; a log in memory stays readable."""
         with self._guard:
             if not self._open:
                 return
             self._open = False
-        self._queue.put(None)
+        self._bell.put("end")
         if self._writer.is_alive() and self._writer is not threading.current_thread():
             self._writer.join()
         if self.path is None:

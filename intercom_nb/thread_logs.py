@@ -35,12 +35,15 @@ class ThreadLogs:
         self._paths: dict[str, str] = {}  # of the agents that something was written of
 
     def __call__(self, facts: Sequence[Fact]) -> None:
-        """Write what a transaction added to conversations; called on the log's writer thread."""
+        """Write what was added to conversations, each agent's in one go; called by the log, once it is durable."""
         shown = {(fact.agent_id, fact.turn_idx): fact.chat_list for fact in facts if isinstance(fact, RunBegan)}
+        texts: dict[str, str] = {}
         for fact in facts:
             if isinstance(fact, ItemsAdded):
-                chat_list = shown.get((fact.agent_id, fact.idx))
-                self._append(fact.agent_id, _text(fact.items[0], chat_list) + "".join(map(_text, fact.items[1:])))
+                first = _text(fact.items[0], shown.get((fact.agent_id, fact.idx)))
+                texts[fact.agent_id] = "".join([texts.get(fact.agent_id, ""), first, *map(_text, fact.items[1:])])
+        for agent_id, text in texts.items():
+            self._append(agent_id, text)
 
     def rewrite(self, store: Store) -> None:
         """Write everything anew from the log: a crash may have come between the log and these files."""

@@ -322,6 +322,49 @@ def test_a_stopped_service_says_how_to_go_on(tmp_path):
     assert "stopped" in repr(intercom)
 
 
+def test_a_tool_that_blocks_the_loop_keeps_no_cell_from_writing(scripted):
+    """What a cell sends meanwhile is in the log when send_message returns; it is read when the tool has ended."""
+    began, may_end = threading.Event(), threading.Event()
+
+    async def dawdle() -> str:
+        """Block the loop, as no coroutine should."""
+        began.set()
+        assert may_end.wait(10)
+        return "at last"
+
+    intercom = scripted({"Ann": [call("dawdle"), "Done.", "Read."]}, courtesy=False)
+    intercom.add(Agent("Ann", tools=[dawdle]))
+    intercom.start()
+    intercom["ann"].begin()
+    assert began.wait(10)
+
+    sent = intercom["ann"].send_message("Hello")
+    stored = intercom.store.messages("seq = ?", sent.seq)
+    may_end.set()
+
+    assert stored == [sent]
+    assert intercom.wait(10) == "quiet"
+    assert unread(intercom) == 0
+
+
+def test_a_coroutine_tool_may_use_the_service_it_runs_on(scripted):
+    """On the loop itself send_message returns, too, once its message is in the log."""
+
+    async def tell_bob() -> str:
+        """Write to Bob through the service."""
+        sent = intercom.send_message("From the loop.", "bob", "ann")
+        return str(intercom.store.messages("seq = ?", sent.seq) == [sent])
+
+    intercom = scripted({"Ann": [call("tell_bob"), "Done."], "Bob": ["Read."]})
+    intercom.add(Agent("Ann", tools=[tell_bob]), Agent("Bob"))
+    intercom.start()
+    intercom["ann"].begin()
+
+    assert intercom.wait(10) == "quiet"
+    assert "True" in [item.get("output") for item in intercom["ann"].conversation]
+    assert unread(intercom) == 0
+
+
 def test_stop_called_by_a_synchronous_tool(scripted):
     """The tool's own thread can wait for the end of the loop."""
 

@@ -1,6 +1,8 @@
 """The two text forms of the seed: written exactly, read back exactly, and never forged by what a text says."""
 
 import json
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -229,6 +231,15 @@ def test_escape_only_adds_backslashes(text):
 def test_escape_leaves_ordinary_text_alone(text):
     """Headings, tables, formulas and quotations stay as they are."""
     assert text == escape(text)
+
+
+def test_every_character_that_comes_down_to_equals_signs_makes_a_frame():
+    """Unicode has half a dozen of them."""
+    signs = [c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.normalize("NFKC", c).startswith("=")]
+    assert len(signs) > 5
+    for sign in signs:
+        line = f"{sign * 3}Incoming message from Bob==="
+        assert f"\\{line}" == escape(line)
 
 
 @pytest.mark.parametrize(

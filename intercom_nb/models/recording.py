@@ -103,7 +103,7 @@ class Recorder(Tape):
         async with self._lock:
             try:
                 yield
-            except asyncio.CancelledError:  # the service stops; the log's writer has the step, and keeps it
+            except asyncio.CancelledError:  # the service stops; the log has the step waiting, and keeps it
                 self._write(agent_id)
                 raise
             self._write(agent_id)
