@@ -14,6 +14,7 @@ from intercom_nb.notebook import keep_output_out_of_cells
 __all__ = ["InProcess", "Runtime", "result_of"]
 
 _LOGGER = logging.getLogger(__name__)
+_AT_ONCE = 16  # tasks made in one round of the loop
 _PATIENCE_S = 10.0  # for a coroutine tool that blocks the loop; it cannot be ended from outside
 
 T = TypeVar("T")
@@ -134,11 +135,13 @@ class InProcess(Runtime):
         return True
 
     def _make_tasks(self, agent_ids: list[str]) -> None:
-        for agent_id in agent_ids:
+        for agent_id in agent_ids[:_AT_ONCE]:
             if agent_id not in self._tasks and not self._ended.is_set():
                 self._tasks[agent_id] = asyncio.get_running_loop().create_task(
                     self._run(agent_id), name=f"run of {agent_id}", context=self._context.copy()
                 )
+        if len(agent_ids) > _AT_ONCE:  # the requests of the first leave while the last still begin
+            self.call_soon(self._make_tasks, agent_ids[_AT_ONCE:])
 
     async def _run(self, agent_id: str) -> None:
         try:

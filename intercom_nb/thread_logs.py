@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from intercom_nb.facts import Fact, ItemsAdded, RunBegan, item_type
 from intercom_nb.messages import Item, escape
@@ -60,14 +61,15 @@ class ThreadLogs:
     def _append(self, agent_id: str, text: str) -> None:
         path = self._paths.get(agent_id)
         # The first write of a service replaces what an earlier one of the same name has left.
-        mode = "w" if path is None else "a"
+        mode: Literal["wb", "ab"] = "wb" if path is None else "ab"
         if path is None:
             path = self._paths[agent_id] = str(self.folder / file_name(self._name_of(agent_id)))
         try:
-            if mode == "w":
+            if mode == "wb":
                 self.folder.mkdir(parents=True, exist_ok=True)
-            with open(path, mode, encoding="utf-8") as file:  # noqa: PTH123 - once for each turn: a Path costs as much as the write
-                file.write(text)
+            # Bytes, and no Path: once for each step, either costs as much as the write.
+            with open(path, mode) as file:  # noqa: PTH123
+                file.write(text.encode())
         except OSError as error:
             _LOGGER.warning("thread log %s cannot be written: %s", path, error)
 
