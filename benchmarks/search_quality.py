@@ -3,8 +3,13 @@
 `directory/agents.tsv` has 360 agents of many trades, `questions.tsv` beside it a hundred everyday questions, each with
 the agents that would be right: written before any search was tried. The everyday words that the search knows were
 extended once after that, so `later_questions.tsv` has fifty more, written when those words were fixed. Reports in how
-many cases a right one stands first, or among the first five; then what a search and a chat list cost at 360, 1,000 and
-10,000 agents. Writes ``benchmarks/results/search_quality.json``.
+many cases a right one stands first, or among the first five; and of agents that have a question for their mission, how
+many are shown a right one in their chat lists.
+
+Then what a search and a chat list cost at 360, 1,000 and 10,000 agents, a chat list in each case that there is: nothing
+changed; somebody was edited whom it does not show; somebody whom it shows; an agent's first list. Entering the edited
+agent into the index is part of it; to fill the index at the beginning costs, by each agent, what the last row says, and
+is in no other. Writes ``benchmarks/results/search_quality.json``; the exit status says whether the goals are met.
 
     python benchmarks/search_quality.py [--embeddings MODEL] [--misses]
 
@@ -17,7 +22,9 @@ import asyncio
 import csv
 import json
 import statistics
+import sys
 import time
+from itertools import count
 from pathlib import Path
 
 from intercom_nb import Agent, InterComService
@@ -26,6 +33,12 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "search_quality.json"
 SIZES = (360, 1_000, 10_000)
 GOAL_SEARCH_MS, GOAL_LIST_MS = 2.0, 0.2
+LISTS = (
+    "chat list, nothing changed",
+    "chat list, another was edited",
+    "chat list, one listed was edited",
+    "chat list, an agent's first",
+)
 
 
 def table(name):
@@ -63,10 +76,23 @@ def quality(search, questions, *, show=False):
     return {"top_1": first / len(questions), "top_5": five / len(questions)}
 
 
-def cpu_ms(call, given):
-    """Return the CPU milliseconds of a call: median and the slowest of a hundred."""
+def shown_right(questions):
+    """Return of how many agents, with a question for a mission each, the chat list shows one that is right."""
+    intercom = filled(len(table("agents.tsv")), contacts="relevant")
+    intercom.add(*(Agent(f"Asker {n}", mission=row["question"]) for n, row in enumerate(questions)))
+    lists = [intercom.get_chat_list_for(f"asker-{n}") for n in range(len(questions))]
+    intercom.stop()
+    right = [set(row["right"].split(";")) for row in questions]
+    return statistics.mean(
+        bool(names & {entry["name"] for entry in entries}) for names, entries in zip(right, lists, strict=True)
+    )
+
+
+def cpu_ms(call, given, before=lambda _: None):
+    """Return the CPU milliseconds of a call, without what is done before it: median and the slowest of a hundred."""
     taken = []
     for one in given:
+        before(one)
         began = time.process_time()
         call(one)
         taken.append((time.process_time() - began) * 1e3)
@@ -74,20 +100,34 @@ def cpu_ms(call, given):
 
 
 def costs(n, questions):
-    """Return what searching, a chat list that nothing has changed, and one that is made anew cost among n agents."""
+    """Return what searching costs among n agents, and a chat list in each case."""
     intercom = filled(n)
     try:
-        contacts, agent = intercom._contacts, intercom.registry.get_agents()[0]  # noqa: SLF001 - as a new turn does
-        intercom.search("fills the index")
+        contacts, agents = intercom._contacts, intercom.registry.get_agents()  # noqa: SLF001 - as a new turn does
+        reader, others = agents[0], iter(agents[100:])
+        intercom.search("fills its index")
+        began = time.process_time()
+        contacts.show(reader)
+        filling = (time.process_time() - began) * 1e3 / n
+        edits = count()
 
-        def anew(_):
-            intercom.registry.changed(agent)
-            contacts.show(agent)
+        def edit(agent):
+            words = agent.description.partition(" Edited")[0]
+            agent.description = f"{words} Edited {next(edits)} times: {questions[next(edits) % 100]['question']}"
+
+        def edit_listed(_):
+            edit(intercom.registry.get_agent(contacts.list_for(reader.id)[-1].id))
+
+        def show(_):
+            contacts.show(reader)
 
         return {
             "search": cpu_ms(intercom.search, [row["question"] for row in questions]),
-            "chat list": cpu_ms(lambda _: contacts.show(agent), questions),
-            "chat list, made anew": cpu_ms(anew, questions),
+            LISTS[0]: cpu_ms(show, questions),
+            LISTS[1]: cpu_ms(show, questions, lambda _: edit(agents[-1])),
+            LISTS[2]: cpu_ms(show, questions, edit_listed),
+            LISTS[3]: cpu_ms(lambda _: contacts.show(next(others)), questions),
+            "chat list, filling the index, by each agent": {"median_ms": filling, "slowest_ms": filling},
         }
     finally:
         intercom.stop()
@@ -129,17 +169,23 @@ def main():
             "no embeddings were asked" if found is None else f"{found['top_1']:6.0%} first{found['top_5']:6.0%} of five"
         )
         print(f"{way:16}{told}")
+    figures["shown"] = {"questions": shown_right(questions), "later": shown_right(later)}
+    both = (f"{figures['shown'][which]:.0%}" for which in ("questions", "later"))
+    print("chat lists that show a right one: {}, later {}".format(*both))
     figures["cpu"] = {str(n): costs(n, questions) for n in SIZES}
-    print(f"\n{'CPU ms, median (slowest)':28}" + "".join(f"{n:>18,}" for n in SIZES))
-    for what in ("search", "chat list", "chat list, made anew"):
+    print(f"\n{'CPU ms, median (slowest)':45}" + "".join(f"{n:>18,}" for n in SIZES))
+    for what in figures["cpu"]["1000"]:
         cells = (figures["cpu"][str(n)][what] for n in SIZES)
-        print(f"{what:28}" + "".join(f"{c['median_ms']:10.3f} ({c['slowest_ms']:5.2f})" for c in cells))
+        print(f"{what:45}" + "".join(f"{c['median_ms']:10.3f} ({c['slowest_ms']:5.2f})" for c in cells))
     thousand = figures["cpu"]["1000"]
+    slowest = max(thousand[what]["median_ms"] for what in LISTS)
+    met = thousand["search"]["median_ms"] <= GOAL_SEARCH_MS and slowest <= GOAL_LIST_MS
     print(f"\nat 1,000: search {thousand['search']['median_ms']:.2f} ms (goal ≤ {GOAL_SEARCH_MS}), ", end="")
-    print(f"chat list {thousand['chat list']['median_ms']:.3f} ms (goal ≤ {GOAL_LIST_MS})")
+    print(f"the dearest chat list {slowest:.3f} ms (goal ≤ {GOAL_LIST_MS}): {'met' if met else 'MISSED'}")
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return int(not met)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

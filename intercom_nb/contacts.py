@@ -7,7 +7,7 @@ Nothing here is O(agents) in a turn: a list is made anew only when the directory
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -26,6 +26,7 @@ __all__ = ["Contacts"]
 _LOGGER = logging.getLogger(__name__)
 _EVERYONE_UP_TO = 20  # agents: more than these are too many to show to everybody
 _SHOWN = 20  # contacts in a list of the relevant, and of those found by search
+_NEAR = 60  # of the most relevant, and three times as many as are shown: among these, kinds take turns
 _MOST_TALKED = 100  # whom an agent talks to is always listed, up to this many: the latest
 _AGENT_LINE = '"type": "agent"}'
 
@@ -92,8 +93,7 @@ class Contacts:
         self.reach = Reach(may_contact)
         self.finding = Finding(directory, embeddings)
         self._known: dict[str, _Known] = {}
-        self._lines: list[str] = []  # of all members, in the order they were added
-        self._places: dict[str, int] = {}
+        self._lines: dict[str, str] = {}  # of members that were shown
         self._lined = 0  # changes of the directory that these lines show
         directory.advise = self._advice
         directory.reaches = self.reach.allows
@@ -127,8 +127,9 @@ class Contacts:
             known.shown, known.everyone = list(self._listed(agent, known)), 0
             text = known.text
         else:
-            known.shown, known.everyone = [], len(self._all_lines())
-            text = self._all_but(agent)
+            members = self.directory.members
+            known.shown, known.everyone = [], len(members)
+            text = self._text(member.id for member in members if member is not agent)
         groups = chat_list_text(self.directory.groups_for(agent.id))
         return "\n".join(filter(None, (text, groups)))
 
@@ -149,22 +150,21 @@ class Contacts:
         """Return what an agent's list is made of."""
         return self._known.setdefault(agent_id, _Known())
 
-    def _all_lines(self) -> list[str]:
-        for member_id in dict.fromkeys(self.directory.changes[self._lined :]):
-            place = self._places.setdefault(member_id, len(self._lines))
-            self._lines[place : place + 1] = [chat_list_text([self.directory.entry(member_id)])]
+    def _text(self, ids: Iterable[str]) -> str:
+        """Return the lines of members; each is written once, until it changes."""
+        for member_id in self.directory.changes[self._lined :]:
+            self._lines.pop(member_id, None)
         self._lined = self.directory.version
-        return self._lines
+        lines = self._lines
+        return "\n".join([lines.get(one) or lines.setdefault(one, self._line(one)) for one in ids])
 
-    def _all_but(self, agent: Agent) -> str:
-        lines = self._all_lines()
-        place = self._places[agent.id]
-        return "\n".join(lines[:place] + lines[place + 1 :])
+    def _line(self, member_id: str) -> str:
+        return chat_list_text([self.directory.entry(member_id)])
 
     def _listed(self, agent: Agent, known: _Known) -> list[str]:
         if known.version != self.directory.version:
             known.listed = self._made(agent, known)
-            known.text = chat_list_text(self.directory.entry(contact_id) for contact_id in known.listed)
+            known.text = self._text(known.listed)
             known.version = self.directory.version
         return known.listed
 
@@ -172,13 +172,16 @@ class Contacts:
         policy = self.policy_of(agent)
         if policy == "everyone":
             return [m.id for m in self.directory.members if m is not agent and self.reach.allows(agent, m)]
-        before = known.shown or [m.id for m in self.directory.members[: known.everyone]]
+        before = known.shown
+        if known.everyone and not before:
+            before = [m.id for m in self.directory.members[: known.everyone]]
         if policy == "relevant" or isinstance(policy, int):
             most = policy if isinstance(policy, int) else _SHOWN
             wanted = self._relevant(agent, known, before, most)
         else:
             wanted = [*self._chosen(agent, policy), *known.partners(), *known.found]
-        may = dict.fromkeys(i for i in wanted if i != agent.id and self._may(agent, i))
+        may = dict.fromkeys(self._allowed(agent, wanted))
+        may.pop(agent.id, None)
         stay = [contact_id for contact_id in before if contact_id in may]
         return list(dict.fromkeys([*stay, *may]))
 
@@ -189,18 +192,16 @@ class Contacts:
         room = most - len(always)
         if room <= 0:
             return list(always)
-        best = list(islice((one for one in self._ranked(agent) if one not in always), 2 * most))
+        found, known_already = self.finding.by_mission(agent, max(_NEAR, 3 * most)), {*always, agent.id}
+        best = dict.fromkeys(islice(self._allowed(agent, (i for i in found if i not in known_already)), 2 * most))
         # One who was shown stays as long as it is among twice as many: an edit elsewhere rarely moves anybody.
         stay = [contact_id for contact_id in before if contact_id in best]
         return [*always, *list(dict.fromkeys([*stay, *best]))[:room]]
 
-    def _ranked(self, agent: Agent) -> Iterator[str]:
-        for found in self.finding.by_mission(agent):
-            if found != agent.id and self._may(agent, found):
-                yield found
-
-    def _may(self, agent: Agent, contact_id: str) -> bool:
-        return self.reach.is_free or self.reach.allows(agent, self.directory.member(contact_id))
+    def _allowed(self, agent: Agent, ids: Iterable[str]) -> Iterable[str]:
+        if self.reach.is_free:
+            return ids
+        return (one for one in ids if one != agent.id and self.reach.allows(agent, self.directory.member(one)))
 
     def _chosen(self, agent: Agent, policy: ContactPolicy) -> list[str]:
         """Return whom a team, a list or a function names."""

@@ -1,12 +1,13 @@
-"""Agents found by a query: an index that follows the directory, and the vectors of their texts."""
+"""Agents found by a query or for a mission: indexes that follow the directory, and the vectors of their texts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from intercom_nb.agent import Agent
 from intercom_nb.directory import Directory
 from intercom_nb.embeddings import Embeddings
 from intercom_nb.messages import clean
+from intercom_nb.relevance import Relevance
 from intercom_nb.search import AgentIndex, fused
 
 __all__ = ["Finding"]
@@ -31,6 +32,8 @@ class Finding:
         self._directory = directory
         self._index: AgentIndex | None = None
         self._indexed = 0  # changes of the directory that the index has been told of
+        self._relevance = Relevance()
+        self._weighed = 0  # changes that it has been told of
         self._texts: tuple[int, list[str], list[str]] = (-1, [], [])
 
     def by_query(self, query: str) -> Iterable[str]:
@@ -42,9 +45,15 @@ class Finding:
         places = self.embeddings.nearest(clean(query), texts)
         return by_words if places is None else fused(islice(by_words, _FUSED), [ids[place] for place in places])
 
-    def by_mission(self, agent: Agent) -> Iterable[str]:
-        """Return the ids of agents whose names and descriptions have something to do with an agent's mission."""
-        return self.index().search(agent.mission or agent.description, missions=False)
+    def by_mission(self, agent: Agent, near: int) -> Iterator[str]:
+        """Return the ids of agents whose names and descriptions have something to do with an agent's mission.
+
+        Best first; among the nearest, kinds take turns.
+        """
+        for changed in self._agents_since(self._weighed):
+            self._relevance.put(changed.id, f"{changed.name} {changed.team}", changed.description)
+        self._weighed = self._directory.version
+        return self._relevance.ranked(agent.id, agent.mission or agent.description, near)
 
     def texts(self) -> list[str]:
         """Return all texts that a search by meaning compares a query with."""
@@ -62,16 +71,20 @@ class Finding:
         """Return the index, told of every change so far."""
         if self._index is None:
             self._index = AgentIndex()
-        new = self._directory.changes[self._indexed :]
-        for member_id in dict.fromkeys(new):
-            member = self._directory.member(member_id)
-            if isinstance(member, Agent):
-                self._index.put(member.id, f"{member.name} {member.team}", member.description, member.mission)
-        self._indexed += len(new)
+        for changed in self._agents_since(self._indexed):
+            self._index.put(changed.id, f"{changed.name} {changed.team}", changed.description, changed.mission)
+        self._indexed = self._directory.version
         return self._index
 
+    def _agents_since(self, n_changes: int) -> Iterator[Agent]:
+        for member_id in dict.fromkeys(self._directory.changes[n_changes:]):
+            member = self._directory.member(member_id)
+            if isinstance(member, Agent):
+                yield member
+
     def close(self) -> None:
-        """Let the index go; it is made anew when it is next asked."""
+        """Let the indexes go; they are made anew when they are next asked."""
         if self._index is not None:
             self._index.close()
             self._index, self._indexed = None, 0
+        self._relevance, self._weighed = Relevance(), 0

@@ -10,10 +10,10 @@ from itertools import islice
 from intercom_nb.synonyms import senses, spelled
 from intercom_nb.words import FUNCTION_WORDS, WORD
 
-__all__ = ["AgentIndex", "fused"]
+__all__ = ["SHORTEST_BEGINNING", "AgentIndex", "fused", "telling_words"]
 
 _MOST_WORDS = 32  # of a query: what is longer is a text, and its first words say what it is about
-_SHORTEST_BEGINNING = 5  # letters of a word that may also be the beginning of another: "photo", not "car"
+SHORTEST_BEGINNING = 5  # letters of a word that may also be the beginning of another: "photo", not "car"
 _TABLE = "CREATE VIRTUAL TABLE agents USING fts5(name, description, mission, about, aim, tokenize = 'porter unicode61')"
 _BY_WORDS = (
     "SELECT key FROM agents JOIN keys ON agents.rowid = keys.number WHERE agents MATCH ? "
@@ -69,22 +69,19 @@ class AgentIndex:
         sql = "INSERT INTO agents (rowid, name, description, mission, about, aim) VALUES (?, ?, ?, ?, ?, ?)"
         self._index.execute(sql, (number, *texts))
 
-    def search(self, query: str, *, missions: bool = True) -> Iterator[str]:
+    def search(self, query: str) -> Iterator[str]:
         """Yield the keys of agents that have something to do with a query, best first.
 
         Parameters
         ----------
         query : str
             Any text; nothing in it is taken for an operator.
-        missions : bool, default True
-            Whether missions are looked through, too, and not only names and descriptions.
         """
-        words = _words(query)
+        words = telling_words(query)
         if words:
-            said, meant = ("name description mission", "about aim") if missions else ("name description", "about")
-            match = f"{{{said}}} : ({' OR '.join(term for word in words for term in _terms(word))})"
+            match = f"{{name description mission}} : ({' OR '.join(term for word in words for term in _terms(word))})"
             if matters := senses(" ".join(words)):
-                match += f" OR {{{meant}}} : ({' OR '.join(matters)})"
+                match += f" OR {{about aim}} : ({' OR '.join(matters)})"
             yield from (key for (key,) in self._index.execute(_BY_WORDS, (match,)))
 
     def close(self) -> None:
@@ -92,8 +89,14 @@ class AgentIndex:
         self._index.close()
 
 
-def _words(query: str) -> list[str]:
-    """Return the words that a query is about, each once."""
+def telling_words(query: str) -> list[str]:
+    """Return the words that a query is about, each once, in lower case and one spelling.
+
+    Examples
+    --------
+    >>> telling_words("Who can help us to paint the harbour?")
+    ['paint', 'harbor']
+    """
     given = list(dict.fromkeys(WORD.findall(spelled(query[:20_000]))))
     telling = [word for word in given if word not in FUNCTION_WORDS]
     about = [word for word in telling if word not in _ASKING]
@@ -102,7 +105,7 @@ def _words(query: str) -> list[str]:
 
 def _terms(word: str) -> Iterator[str]:
     yield f'"{word}"'
-    if len(word) >= _SHORTEST_BEGINNING and word.isalpha():
+    if len(word) >= SHORTEST_BEGINNING and word.isalpha():
         yield f'"{word}"*'
 
 

@@ -2,11 +2,12 @@
 
 import functools
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 
-from intercom_nb.words import WORD, stem
+from intercom_nb.words import FUNCTION_WORDS, WORD, stem
 
-__all__ = ["senses", "spelled"]
+__all__ = ["senses", "senses_of", "spelled", "stems"]
 
 
 def spelled(text: str) -> str:
@@ -18,8 +19,9 @@ def spelled(text: str) -> str:
     ('organize the color center', 'organize the color center')
     """
     text = text.lower()
-    for pattern, by in _SPELLINGS:
-        text = pattern.sub(by, text)
+    for letters, pattern, by in _SPELLINGS:
+        if letters in text:  # most texts have most of them nowhere
+            text = pattern.sub(by, text)
     return text
 
 
@@ -31,19 +33,35 @@ def senses(text: str) -> list[str]:
     >>> set(senses("a doctor")) & set(senses("my physician")) == set(senses("doctors"))
     True
     """
-    found = (_known().get(stem(word), ()) for word in WORD.findall(spelled(text)))
-    return list(dict.fromkeys(name for names in found for name in names))
+    return senses_of(stem(word) for word in WORD.findall(spelled(text)))
+
+
+def senses_of(words: Iterable[str]) -> list[str]:
+    """Return what stems are about, as `senses` does."""
+    known = _known()
+    return list(dict.fromkeys(name for word in words for name in known.get(word, ())))
+
+
+def stems(text: str) -> list[str]:
+    """Return the stems of the words of a text that say something, in their order.
+
+    Examples
+    --------
+    >>> stems("She paints the harbours, and boats.")
+    ['paint', 'harbor', 'boat']
+    """
+    return [stem(word) for word in WORD.findall(spelled(text)) if word not in FUNCTION_WORDS]
 
 
 _SPELLINGS = tuple(
-    (re.compile(pattern), by)
-    for pattern, by in {
-        r"\b(\w{3,})is(e[drs]?|ing|ations?|ers?)\b": r"\1iz\2",
-        r"\b(\w{2,})our(s|ed|ing|ful|al)?\b": r"\1or\2",
-        r"\b(\w+)tre(s?)\b": r"\1ter\2",
-        r"\b(\w{2,})ogue(s?)\b": r"\1og\2",
-        r"\b(\w{2,}[aeiou])ll(ed|ing|ers?)\b": r"\1l\2",
-    }.items()
+    (letters, re.compile(pattern), by)
+    for letters, pattern, by in (
+        ("is", r"\b(\w{3,})is(e[drs]?|ing|ations?|ers?)\b", r"\1iz\2"),
+        ("our", r"\b(\w{2,})our(s|ed|ing|ful|al)?\b", r"\1or\2"),
+        ("tre", r"\b(\w+)tre(s?)\b", r"\1ter\2"),
+        ("ogue", r"\b(\w{2,})ogue(s?)\b", r"\1og\2"),
+        ("ll", r"\b(\w{2,}[aeiou])ll(ed|ing|ers?)\b", r"\1l\2"),
+    )
 )
 _GROUP = re.compile(r"^[a-z][a-z -]* [a-z -]*[a-z]$", re.MULTILINE)
 

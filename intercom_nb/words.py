@@ -33,6 +33,8 @@ def stem(word: str) -> str:
     >>> stem("networks"), stem("thoughtful")
     ('network', 'thought')
     """
+    if word.isdigit():
+        return word
     # Loaded here: it is thirty languages, a fifth of what importing this package would cost.
     import snowballstemmer  # noqa: PLC0415 - heavy
 
