@@ -18,11 +18,9 @@ from intercom_nb.words import stem
 
 __all__ = ["Relevance"]
 
-_NAME, _DESCRIPTION = 4, 2  # how often a word counts that stands there
+_NAME, _DESCRIPTION, _MATTER = 4, 2, 2  # how often a word counts that stands there, and what words are about
 _USUAL_LENGTH = 12  # words of a name and a description
 _SPARE = 16  # agents kept beyond those asked for, who move up when others leave
-_MANY = 256  # agents: among so many, a word that most of them have says nothing, where others say something
-_COMMON = 2  # the rarity of such a word
 _EDITS = 32  # agents edited since a ranking was made: of more, it is quicker made from nothing
 _KEPT = 2_000  # rankings: those of the agents that had turns last
 _ALIKE = 0.7  # of the words of two descriptions are the same: their agents are of one kind
@@ -99,7 +97,7 @@ class Relevance:
                     self._count(term, number, weight)
             kind = 0
             for term in said:
-                kind |= 1 << zlib.crc32(term.encode()) % 256
+                kind |= 1 << zlib.crc32(term.encode("utf-8", "replace")) % 256
             entry.text, entry.weights, entry.kind = (name, description), weights, kind
             if self._rankings:
                 self._put.append(number)
@@ -193,8 +191,6 @@ class Relevance:
                     terms[longer] = terms.get(longer, 0) + self._rarity(len(self._having[longer]))
         for matter in map(_sense, senses_of(words)):
             terms[matter] = self._rarity(len(self._having.get(matter, ())))
-        if self._among >= _MANY and any(rarity > _COMMON for rarity in terms.values()):
-            terms = {term: rarity if rarity > _COMMON else 0 for term, rarity in terms.items()}
         seen = len(self._put), len(self._reweighed)
         ranking = _Ranking(mission, near, self._among, terms, tuple(beginnings), *seen, self._codes(terms))
         self._cut(ranking)
@@ -203,7 +199,7 @@ class Relevance:
     def _codes(self, terms: dict[str, int]) -> list[int]:
         scores: dict[int, int] = {}
         for term, rarity in terms.items():
-            for number, weight in self._having.get(term, {}).items() if rarity else ():
+            for number, weight in self._having.get(term, {}).items():
                 scores[number] = scores.get(number, 0) + rarity * weight
         return sorted([(score << _PLACES) + _NUMBER - number for number, score in scores.items()], reverse=True)
 
@@ -261,7 +257,7 @@ def _weights(name: list[str], said: list[str]) -> dict[str, int]:
         for word in words:
             counts[word] = counts.get(word, 0) + count
     for matter in senses_of([*name, *said]):
-        counts[_sense(matter)] = 1
+        counts[_sense(matter)] = _MATTER
     damped = 1.2 * (0.25 + 0.75 * (len(name) + len(said)) / _USUAL_LENGTH)
     return {term: round(220 * count / (count + damped)) for term, count in counts.items()}
 

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterable
 from importlib.resources import files
 
@@ -11,14 +12,17 @@ __all__ = ["senses", "senses_of", "spelled", "stems"]
 
 
 def spelled(text: str) -> str:
-    """Return a text in lower case, its British and American spellings made one.
+    """Return a text in lower case, without accents, its British and American spellings made one.
 
     Examples
     --------
-    >>> spelled("Organise the colour centre"), spelled("organize the color center")
-    ('organize the color center', 'organize the color center')
+    >>> spelled("Organise the colour centre"), spelled("organize the color center"), spelled("Café")
+    ('organize the color center', 'organize the color center', 'cafe')
     """
     text = text.lower()
+    if not text.isascii():
+        apart = unicodedata.normalize("NFKD", text)
+        text = unicodedata.normalize("NFC", "".join(sign for sign in apart if not unicodedata.combining(sign)))
     for letters, pattern, by in _SPELLINGS:
         if letters in text:  # most texts have most of them nowhere
             text = pattern.sub(by, text)

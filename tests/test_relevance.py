@@ -42,7 +42,7 @@ def test_a_ranking_that_is_kept_is_that_of_one_made_from_nothing(missions, first
 
 
 def test_many_edits_and_another_mission_are_followed():
-    """More than are mended one by one; words that become common; and a mission that was edited itself."""
+    """More than are mended one by one; and a mission that was edited itself."""
     texts = {f"a{n}": f"Bakes bread {n}." for n in range(300)}
     kept = made(texts)
     for mission in ("Sell bread.", "Sell boats.", "Sell bread."):
@@ -50,6 +50,37 @@ def test_many_edits_and_another_mission_are_followed():
             texts[f"a{n}"] = f"Builds boats for {mission}"
             kept.put(f"a{n}", f"Agent a{n}", texts[f"a{n}"])
         assert list(kept.ranked("host", mission, 20)) == list(made(texts).ranked("x", mission, 20))
+
+
+def test_spellings_accents_and_everyday_matters_count():
+    """As in a search."""
+    texts = {"a": "Runs a café by the harbour.", "b": "A physician.", "c": "Photographs of hats."}
+    kept = made(texts)
+    for mission, right in {
+        "cafe": "a",
+        "HARBOR": "a",
+        "Find a doctor": "b",
+        "a photo": "c",
+        "photographers": "c",
+    }.items():
+        assert list(kept.ranked(mission, mission, 20)) == [right]
+
+
+def test_an_edit_of_somebody_else_is_seen_at_once(scripted):
+    """Who begins to fit is shown, and who no longer does is not; the others keep their places."""
+    intercom = scripted(contacts="relevant")
+    intercom.add(
+        Agent("Host", mission="Find a beekeeper."),
+        *(Agent(f"B{n}", description=f"A beekeeper of village {n}.") for n in range(10)),
+        *(Agent(f"N{n}", description=f"A plumber of village {n}.") for n in range(90)),
+    )
+    before = [entry["id"] for entry in intercom.get_chat_list_for("host")]
+    intercom["n7"].description = "Also a beekeeper."
+    intercom["b3"].description = "A plumber."
+    after = [entry["id"] for entry in intercom.get_chat_list_for("host")]
+    assert before == [f"b{n}" for n in range(10)]
+    assert [one for one in after if one != "n7"] == [one for one in before if one != "b3"]
+    assert "n7" in after
 
 
 def test_those_of_one_kind_do_not_fill_a_list(scripted):
