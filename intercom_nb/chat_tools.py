@@ -29,14 +29,12 @@ class ChatTools:
         self._sent = 0
 
     def send_message(self, chat_id: str, message: str) -> str:
-        """Send a message to an agent or a group chat.
+        """Send a message to an agent or a group.
 
         Parameters
         ----------
         chat_id
             An id from the chat list.
-        message
-            The text.
         """
         accepted = self._post(chat_id, message)
         receiver = accepted.chat_id or accepted.receiver_id
@@ -52,9 +50,7 @@ class ChatTools:
         Parameters
         ----------
         agent_ids
-            The other members.
-        description
-            What the group is for.
+            The others.
         message
             A first message to the group.
         """
@@ -66,12 +62,12 @@ class ChatTools:
         return f"created {chat.id}{sent}; members: {', '.join(chat.roster)}"
 
     def add_chat_member(self, agent_id: str, chat_id: str) -> str:
-        """Add an agent to a group chat you are the admin of."""
+        """Add an agent to a group you are the admin of."""
         member, chat = self._router.add_member(self._tx, self._agent_id, agent_id, chat_id)
         return f"{member.id} is now a member of {chat.id}, and has not read what was said there before"
 
     def remove_chat_member(self, agent_id: str, chat_id: str) -> str:
-        """Remove an agent from a group chat you are the admin of."""
+        """Remove an agent from a group you are the admin of."""
         member, chat = self._router.remove_member(self._tx, self._agent_id, agent_id, chat_id)
         return f"{member.id} is no longer a member of {chat.id}"
 
@@ -81,14 +77,12 @@ class ChatTools:
         return f"you have left {chat.id}"
 
     def search_agents(self, query: str, limit: int | None = None) -> str:
-        """Search all agents, also those that are not in your chat list, by what they know and do.
+        """Find agents, also outside your chat list, by a few words about what you need.
 
         Parameters
         ----------
-        query
-            A few words about what you need.
         limit
-            How many to find at most; 5 unless given, never more than 20.
+            How many; 5 unless given, at most 20.
         """
         if not query.strip():
             msg = "the query is empty: write a few words about what you need"

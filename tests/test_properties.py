@@ -23,7 +23,7 @@ from intercom_nb.messages import read_turn
 
 PLACES = st.integers(0, 60)
 HOPS = st.sampled_from([0, 1, 1, 2])
-CONTEXT = 2_600  # tokens; guideline and tools take most of it, so a few turns are too long
+CONTEXT = 2_300  # tokens; guideline and tools take most of it, so a few turns are too long
 QUIET_S = 60  # far more than any example needs: a service that is not quiet by then never will be
 
 
