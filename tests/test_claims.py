@@ -1,5 +1,6 @@
 """What this package promises where others were measured to fail, each promise by name."""
 
+import asyncio
 import json
 import time
 
@@ -184,6 +185,81 @@ def test_one_failing_agent_leaves_the_others_alone():
 
     assert seen == ["first", "second"]
     assert reason == "quiet"
+
+
+def test_what_a_failing_agent_would_have_said_is_all_that_is_missing():
+    """Claim 5: everybody else hears, answers and ends as if it were there; one run failed, and no other."""
+    asks = [
+        call("send_message", chat_id=other, message=f"{other}, what does it cost?") for other in ("bob", "cid", "dan")
+    ]
+    script = ScriptedAssistant(
+        {
+            "Ann": [asks, "asked"],
+            "Bob": [call("send_message", chat_id="ann", message="It costs 7."), "told"],
+            "Cid": lambda _request: Fail(400),
+            "Dan": [call("send_message", chat_id="ann", message="It costs 9."), "told"],
+        },
+        default=lambda _request: "noted",
+    )
+    with society(script, "Ann", "Bob", "Cid", "Dan") as intercom:
+        intercom["ann"].begin()
+        reason = intercom.wait(10)
+        said = {(message.sender_id, message.receiver_id) for message in intercom.messages if message.sender_id}
+        ended = intercom.store.rows("SELECT agent_id, COUNT(*) FROM runs WHERE reason = 'failed' GROUP BY agent_id")
+        pending = intercom.store.rows("SELECT agent_id FROM deliveries WHERE state = 'pending'")
+
+    assert reason == "failed"
+    assert said == {("ann", "bob"), ("ann", "cid"), ("ann", "dan"), ("bob", "ann"), ("dan", "ann")}
+    assert ended == [("cid", 1)]
+    assert pending == []
+
+
+class Holding(ScriptedAssistant):
+    """Holds back every answer to one agent until it is free."""
+
+    def __init__(self, name, replies):
+        super().__init__(replies)
+        self.free = asyncio.Event()
+        self._head = json.dumps(f'You are the agent "{name}" ')[1:-1].encode()
+
+    async def __call__(self, scope, receive, send):
+        """Answer a request; one of that agent when it may be answered."""
+        events = [await receive()]
+        while events[-1].get("more_body"):
+            events.append(await receive())
+        if self._head in b"".join(event["body"] for event in events):
+            await self.free.wait()
+
+        async def again():
+            return events.pop(0)
+
+        await super().__call__(scope, again, send)
+
+
+def test_a_call_that_takes_long_holds_up_nobody_else():
+    """Claim 5: while one agent's model is silent, the others talk to their end; only then does it answer."""
+
+    def last(_request):
+        script.free.set()
+        return "noted"
+
+    script = Holding(
+        "Ann",
+        {
+            "Ann": ["thought it over"],
+            "Bob": [call("send_message", chat_id="cid", message="What does it cost?"), "asked", last],
+            "Cid": [call("send_message", chat_id="bob", message="It costs 7."), "told"],
+        },
+    )
+    with society(script, "Ann", "Bob", "Cid", max_concurrency=2) as intercom:
+        intercom["ann"].begin()
+        intercom["bob"].begin()
+        reason = intercom.wait(10)
+        steps = intercom.store.rows("SELECT agent_id FROM steps JOIN runs USING (run_id) ORDER BY steps.seq")
+
+    assert reason == "quiet"
+    assert len(steps) == 6
+    assert steps[-1] == ("ann",)
 
 
 def test_a_thanks_loop_ends_by_itself_and_says_why():
