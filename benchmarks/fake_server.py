@@ -1,12 +1,13 @@
 """A model server in a process of its own, so that what it takes is not counted as ours: POST /v1/responses, no more.
 
-It answers by what the newest item of a request says: after a tool's output a word, to ``CALL name {…}|`` that tool
-call, to ``PASS 2 0 1|`` a message to agent-2 that says ``PASS 0 1|``, to everything else one and the same text.
-``with FakeServer() as server`` starts and ends it. Requests to other paths set it (``/set?delay_s=0.2``) or read what
-it has counted since the last reading (``/counts``).
+It answers by what the newest item of a request says: after a tool's output a word, to ``PASS 2 0 1|`` a
+message to agent-2 that says ``PASS 0 1|``, to everything else one and the same text. ``with FakeServer() as server``
+starts and ends it. Requests to other paths set it (``/set?delay_s=0.2``) or read what it has counted since the last
+reading (``/counts``).
 """
 
 import asyncio
+import importlib
 import json
 import re
 import subprocess
@@ -16,16 +17,27 @@ import urllib.parse
 import urllib.request
 
 TEXT = "Understood: this is what I think of it, and what I would do next, at about the length of a usual answer. " * 2
-CALL = re.compile(r"CALL (\w+) (\{.*?\})\|", re.DOTALL)
 PASS = re.compile(r"PASS (\d+) ([\d ]*)\|([^\n]*)")
+NAME = re.compile(r'You are the agent "(.*)" \(id: ')
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+REFUSAL = {"error": {"message": "out of order, as set", "type": "invalid_request_error", "param": None, "code": None}}
 
 
 class FakeServer:
-    """The server's process, seen from the benchmark."""
+    """The server's process, seen from the benchmark.
+
+    Parameters
+    ----------
+    rule : str, optional
+        A module beside this one: its ``decide(request)`` returns texts, and tool calls as pairs of name and arguments.
+    """
+
+    def __init__(self, rule=None):
+        self._rule = [] if rule is None else [rule]
 
     def __enter__(self):
-        self._process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+        command = [sys.executable, __file__, *self._rule]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
         self.root = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         self.url = f"{self.root}/v1"
         return self
@@ -36,7 +48,7 @@ class FakeServer:
         self._process.stdout.close()
 
     def set(self, **settings):
-        """Set ``delay_s``, the seconds before each answer."""
+        """Set ``delay_s``, the seconds before each answer; with an agent's ``name`` only its own, or its ``status``."""
         self._get(f"/set?{urllib.parse.urlencode(settings)}")
 
     def counts(self):
@@ -46,6 +58,9 @@ class FakeServer:
     def _get(self, path):
         with urllib.request.urlopen(self.root + path) as answer:  # noqa: S310 - our own, on this computer
             return json.loads(answer.read())
+
+
+OWN = {}  # agents' names → what was set for them alone
 
 
 class Counts:
@@ -62,6 +77,7 @@ class Connection(asyncio.Protocol):
     counts = Counts()
     at_once = 0
     delay_s = 0.0
+    decide = None
 
     def connection_made(self, transport):
         """Keep the connection."""
@@ -84,7 +100,11 @@ class Connection(asyncio.Protocol):
     def _take(self, path, body):
         counts = Connection.counts
         if path.startswith("/set?"):
-            Connection.delay_s = float(urllib.parse.parse_qs(path[5:])["delay_s"][0])
+            told = dict(urllib.parse.parse_qsl(path[5:]))
+            if "name" in told:
+                OWN[told.pop("name")] = told
+            else:
+                Connection.delay_s = float(told["delay_s"])
             self._answer({})
         elif path == "/counts":
             Connection.counts = Counts()
@@ -95,35 +115,55 @@ class Connection(asyncio.Protocol):
             counts.bytes += len(body)
             Connection.at_once += 1
             counts.most_at_once = max(counts.most_at_once, Connection.at_once)
-            answer = response_to(json.loads(body), len(body), counts.calls)
-            if Connection.delay_s:
-                asyncio.get_running_loop().call_later(Connection.delay_s, self._finish, answer)
+            request = json.loads(body)
+            own = own_settings(request)
+            status = own.get("status", "200")
+            answer = response_to(request, len(body), counts.calls) if status == "200" else REFUSAL
+            if delay_s := float(own.get("delay_s", Connection.delay_s)):
+                asyncio.get_running_loop().call_later(delay_s, self._finish, answer, status)
             else:
-                self._finish(answer)
+                self._finish(answer, status)
 
-    def _finish(self, answer):
+    def _finish(self, answer, status):
         Connection.at_once -= 1
-        self._answer(answer)
+        self._answer(answer, status)
 
-    def _answer(self, answer):
+    def _answer(self, answer, status="200"):
         data = json.dumps(answer).encode()
         if not self._transport.is_closing():
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+            head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
             self._transport.write(head.encode() + data)
+
+
+def own_settings(request):
+    """Return what was set for the agent that asks, alone."""
+    name = NAME.match(request["instructions"]) if OWN else None
+    return {} if name is None else OWN.get(name[1], {})
+
+
+def decide(request):
+    """Return what a model says that does as it is told."""
+    newest = request["input"][-1]
+    if passed := PASS.search(newest.get("content") or ""):
+        receiver, others, rest = passed.groups()
+        return [("send_message", {"chat_id": f"agent-{receiver}", "message": f"PASS {others}|{rest}"})]
+    return ["done" if newest.get("type") == "function_call_output" else TEXT]
+
+
+def item_of(part, key):
+    """Return an output item: a text, or a tool call of name and arguments."""
+    if isinstance(part, str):
+        content = [{"type": "output_text", "text": part, "annotations": [], "logprobs": []}]
+        return {"type": "message", "id": f"msg_{key}", "role": "assistant", "status": "completed", "content": content}
+    name, arguments = part
+    called = {"name": name, "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments)}
+    return {"type": "function_call", "id": f"fc_{key}", "call_id": f"call_{key}", "status": "completed", **called}
 
 
 def response_to(request, size, n):
     """Return the answer to a request of so many bytes, the nth."""
-    newest = request["input"][-1]
-    told = CALL.search(newest.get("content") or "")
-    passed = PASS.search(newest.get("content") or "")
-    if told is not None or passed is not None:
-        called = {"name": told[1], "arguments": told[2]} if passed is None else passing(*passed.groups())
-        item = {"type": "function_call", "id": f"fc_{n}", "call_id": f"call_{n}", "status": "completed", **called}
-    else:
-        text = "done" if newest.get("type") == "function_call_output" else TEXT
-        content = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]
-        item = {"type": "message", "id": f"msg_{n}", "role": "assistant", "status": "completed", "content": content}
+    parts = Connection.decide(request)
+    keys = [str(n), *(f"{n}_{k}" for k in range(1, len(parts)))]
     read = size // 4
     return {
         "id": f"resp_{n}",
@@ -134,7 +174,7 @@ def response_to(request, size, n):
         "incomplete_details": None,
         "instructions": None,
         "model": request["model"],
-        "output": [item],
+        "output": [item_of(part, key) for part, key in zip(parts, keys, strict=True)],
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "store": False,
@@ -153,14 +193,9 @@ def response_to(request, size, n):
     }
 
 
-def passing(receiver, others, rest):
-    """Return the call that passes a message on: to the first of those it names, with the others in it."""
-    message = f"PASS {others}|{rest}"
-    return {"name": "send_message", "arguments": json.dumps({"chat_id": f"agent-{receiver}", "message": message})}
-
-
 async def main():
     """Serve until killed, on a free port that is printed first."""
+    Connection.decide = staticmethod(importlib.import_module(sys.argv[1]).decide if sys.argv[1:] else decide)
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
