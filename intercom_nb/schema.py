@@ -5,6 +5,9 @@ repeated idempotency key each violate a key. Columns are flat; times are microse
 counter, ``seq``, numbers messages, versions, memberships, runs, steps and events alike, so "the state as of seq k" is
 well defined.
 
+Keys begin with what grows, so what one message adds, to however many receivers, lies side by side at the end of its
+tables: a commit writes a few pages, not one for each receiver.
+
 ``items`` are never changed: of an agent's items, those before the newest ``until_idx`` in ``compactions`` are no longer
 sent to its model; the ``payload`` of that row, a JSON list of items, is sent in their place.
 """
@@ -37,8 +40,8 @@ CREATE UNIQUE INDEX one_key ON messages (key, run_id IS NULL) WHERE key IS NOT N
 CREATE TABLE deliveries (
     agent_id TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES messages,
     state TEXT NOT NULL CHECK (state IN ('pending', 'consumed')), run_id TEXT,
-    PRIMARY KEY (agent_id, seq)) STRICT, WITHOUT ROWID;
-CREATE INDEX inbox ON deliveries (agent_id, seq) WHERE state = 'pending';
+    PRIMARY KEY (seq, agent_id)) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox ON deliveries (seq, agent_id) WHERE state = 'pending';
 CREATE TABLE holds (
     channel TEXT NOT NULL, held_seq INTEGER NOT NULL, released_seq INTEGER, PRIMARY KEY (channel, held_seq)) STRICT;
 CREATE UNIQUE INDEX one_hold ON holds (channel) WHERE released_seq IS NULL;
