@@ -24,7 +24,7 @@ from intercom_nb.models.values import OPENAI_URL, Address, Request
 __all__ = ["Client", "Settings"]
 
 _CONNECT_TIMEOUT_S = 30.0  # the default of 5 s is missed on a busy loop before the request has even left
-_PROBE_S = 2.0  # a path that is not there is refused at once; who has waited so long for that need not wait longer
+_PROBE_S = 0.5  # a path that is not there is refused at once; a model that thinks so long holds nobody else up
 
 
 @dataclass(frozen=True, slots=True)
