@@ -1,9 +1,9 @@
 """A model server in a process of its own, so that what it takes is not counted as ours: POST /v1/responses, no more.
 
-It answers by what the newest item of a request says: after a tool's output a word, to ``PASS 2 0 1|`` a
-message to agent-2 that says ``PASS 0 1|``, to everything else one and the same text. ``with FakeServer() as server``
-starts and ends it. Requests to other paths set it (``/set?delay_s=0.2``) or read what it has counted since the last
-reading (``/counts``).
+It answers by what the newest item of a request says: after a tool's output a word, to ``PASS 2 0 1|`` a message to
+agent-2 that says ``PASS 0 1|``, to everything else one and the same text; or as the rule says that it is given.
+``with FakeServer() as server`` starts and ends it. Requests to other paths set it (``/set?delay_s=0.2``) or read what
+it has counted since the last reading (``/counts``).
 """
 
 import asyncio

@@ -95,7 +95,7 @@ class Running:
             return
         self._lifecycle.run()
         self._note("started", f"{self.name} runs; model: {self.model}")
-        self._runtime.start(self._runs.react, self._models.close)
+        self._runtime.start(self._runs.react, self._models.close, self._runs.may_react)
         self._runs.wake()
 
     def step(self) -> str | None:
@@ -117,7 +117,7 @@ class Running:
             msg = f"{self.name} is running, not step by step; pause() it first"
             raise LifecycleError(msg)
         self._lifecycle.run()
-        self._runtime.start(self._runs.react, self._models.close)
+        self._runtime.start(self._runs.react, self._models.close, self._runs.may_react)
         return self._runs.wake_one()
 
     def pause(self, agent_id: str | None = None) -> None:

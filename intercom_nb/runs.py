@@ -15,7 +15,7 @@ from intercom_nb.messages import Item, Message
 from intercom_nb.models import Models
 from intercom_nb.routing import Router
 from intercom_nb.steps import Steps
-from intercom_nb.store import Store, Transaction
+from intercom_nb.store import A_WHILE_S, Store, Transaction
 
 __all__ = ["Runs"]
 
@@ -205,6 +205,11 @@ class Runs:
 
     # -- one agent --------------------------------------------------------------------------------------------------
 
+    def may_react(self, agent_id: str) -> bool:
+        """Return whether an agent that was rung has anything to do now; what it may not do yet stays due."""
+        desk = self.desks[agent_id]
+        return self._lifecycle.state == "running" and bool(desk.inbox or desk.run is not None or desk.met)
+
     async def react(self, agent_id: str) -> None:
         """Run an agent until it has nothing to do or may not go on."""
         desk = self.desks[agent_id]
@@ -264,17 +269,19 @@ class Runs:
         return True
 
     async def _next(self, desk: Desk) -> Run | None:
-        if desk.run is not None or not desk.inbox:
+        if desk.run is not None or not desk.inbox or not self._may_go_on(desk):
             return self._begin(desk)
         async with self._models.tape.taking(desk.agent.id):
             return self._begin(desk)
+
+    def _may_go_on(self, desk: Desk) -> bool:
+        return not desk.met and self._only in ("", desk.agent.id)
 
     def _begin(self, desk: Desk) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
         with self._store.lock:
             new = desk.run is None
-            may = not desk.met and self._only in ("", desk.agent.id)
-            if not may or (new and not desk.inbox) or not self._lifecycle.may_step(new_run=new):
+            if not self._may_go_on(desk) or (new and not desk.inbox) or not self._lifecycle.may_step(new_run=new):
                 return None
             own = desk.agent.limits
             if new and own is not None and desk.spent.runs >= own.runs:
@@ -284,7 +291,7 @@ class Runs:
                 with self._store.transaction() as tx:
                     desk.run = self._new_run(tx, desk)
                     # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
-                    tx.hurry = False
+                    tx.patience_s = A_WHILE_S
             return desk.run
 
     def _new_run(self, tx: Transaction, desk: Desk) -> Run:

@@ -5,7 +5,7 @@ import contextlib
 import contextvars
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -48,8 +48,8 @@ async def result_of(future: Future[T]) -> T:
 class Runtime(Protocol):
     """Where agents run; knows nothing of chats, models or SQL."""
 
-    def start(self, react: React, close: Callable[[], Awaitable[None]]) -> None:
-        """Be ready to run agents: `react` runs one, `close` is awaited at the end."""
+    def start(self, react: React, close: Callable[[], Awaitable[None]], may: Callable[[str], bool]) -> None:
+        """Be ready to run agents: `react` runs one that `may` go on, `close` is awaited at the end."""
 
     def ring(self, agent_ids: Iterable[str]) -> None:
         """Let these agents look at their inboxes: non-blocking, repeatable, from any thread."""
@@ -57,8 +57,12 @@ class Runtime(Protocol):
     def call_soon(self, call: Callable[..., object], *args: object) -> None:
         """Call a function where agents run, soon; from any thread."""
 
-    def soon(self, call: Callable[[], None], delay_s: float) -> bool:
-        """Have a function called by the loop the caller is on, after so many seconds; return False if it is on none."""
+    @property
+    def n_at_work(self) -> int:
+        """How many agents have something to do."""
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call a function where agents run, from there, after so many seconds."""
 
     def here(self) -> bool:
         """Whether the caller is on the loop itself, where waiting for agents would wait for ever."""
@@ -83,11 +87,11 @@ class InProcess(Runtime):
         self._thread: threading.Thread | None = None
         self._context = contextvars.Context()
 
-    def start(self, react: React, close: Callable[[], Awaitable[None]]) -> None:
+    def start(self, react: React, close: Callable[[], Awaitable[None]], may: Callable[[str], bool]) -> None:
         """Start the thread; a second call does nothing."""
         if self._thread is not None:
             return
-        self._react, self._close = react, close
+        self._react, self._close, self._may = react, close, may
         ready = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(ready,), name=f"intercom {self._name}", daemon=True)
         self._thread.start()
@@ -111,8 +115,8 @@ class InProcess(Runtime):
         await self._close()
 
     def ring(self, agent_ids: Iterable[str]) -> None:
-        """Make a task for each of these agents that has none."""
-        self.call_soon(self._make_tasks, list(agent_ids))
+        """Make a task for each of these agents that has none and may go on."""
+        self.call_soon(self._make_tasks, iter(list(agent_ids)))
 
     def call_soon(self, call: Callable[..., object], *args: object) -> None:
         """Call a function on the loop, soon; not at all before the start or after the end."""
@@ -124,24 +128,31 @@ class InProcess(Runtime):
             except RuntimeError:
                 return  # closed in this moment: what was rung stays in the log
 
-    def soon(self, call: Callable[[], None], delay_s: float) -> bool:
-        """Have a function called by this loop, if the caller is on it; return whether it is."""
-        if self._loop is None or not self.here():
-            return False
-        if delay_s:
-            self._loop.call_later(delay_s, call, context=self._context)
-        else:
-            self._loop.call_soon(call, context=self._context)
-        return True
+    @property
+    def n_at_work(self) -> int:
+        """How many agents have a task."""
+        return len(self._tasks)
 
-    def _make_tasks(self, agent_ids: list[str]) -> None:
-        for agent_id in agent_ids[:_AT_ONCE]:
-            if agent_id not in self._tasks and not self._ended.is_set():
-                self._tasks[agent_id] = asyncio.get_running_loop().create_task(
-                    self._run(agent_id), name=f"run of {agent_id}", context=self._context.copy()
-                )
-        if len(agent_ids) > _AT_ONCE:  # the requests of the first leave while the last still begin
-            self.call_soon(self._make_tasks, agent_ids[_AT_ONCE:])
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call a function on the loop, from the loop, after so many seconds; with 0, after this round of it."""
+        loop = asyncio.get_running_loop()
+        if delay_s:
+            loop.call_later(delay_s, call, context=self._context)
+        else:
+            loop.call_soon(call, context=self._context)
+
+    def _make_tasks(self, agent_ids: Iterator[str]) -> None:
+        made = 0
+        for agent_id in agent_ids:
+            if agent_id in self._tasks or self._ended.is_set() or not self._may(agent_id):
+                continue
+            self._tasks[agent_id] = asyncio.get_running_loop().create_task(
+                self._run(agent_id), name=f"run of {agent_id}", context=self._context.copy()
+            )
+            made += 1
+            if made == _AT_ONCE:  # the requests of the first leave while the last still begin
+                self.call_soon(self._make_tasks, agent_ids)
+                return
 
     async def _run(self, agent_id: str) -> None:
         try:

@@ -274,7 +274,7 @@ class InterComService(Viewed):
         self._lifecycle.on_halt = self._halted
         store.on_failure = lambda: self._lifecycle.halt("stopped", "log")
         self._runtime = InProcess(self.name)
-        store.soon = self._runtime.soon
+        store.loop = self._runtime
         self._inboxes: dict[str, list[Message]] = {}
         self._keys: dict[str, Message] = {}
         self._stopping = threading.RLock()

@@ -4,19 +4,22 @@ Facts are written in transactions, in the order they were handed over; whatever 
 made durable goes into the next commit together. What follows from a transaction happens after it is durable
 (`Transaction.after`), so nobody acts on what could still be lost.
 
-The agents' loop writes its own transactions, at the end of the round of the loop in which they were made. To hand them
-to another thread and back would cost more CPU than to write them: two threads that take turns at Python's one lock,
-several times in each transaction, doubled the cost of a turn. Everybody else's go to a thread of the log's own: a
-keyboard interrupt cannot strike there, nor can a tool that blocks the loop keep a cell from writing.
+The agents' loop writes its own transactions, after the round of the loop in which they were made or, with many agents
+at work, after a moment. To hand them to another thread and back would cost more CPU than to write them: two threads
+that take turns at Python's one lock, several times in each transaction, doubled the cost of a turn. Everybody else's go
+to a thread of the log's own: a keyboard interrupt cannot strike there, nor can a tool that blocks the loop keep a cell
+from writing.
 """
 
 import contextlib
 import itertools
 import logging
+import math
 import os
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -25,7 +28,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError, NewerLogError
@@ -38,13 +41,13 @@ from intercom_nb.wal import lost_bytes
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["Store", "Transaction"]
+__all__ = ["A_MOMENT_S", "A_WHILE_S", "Store", "Transaction"]
 
 _WAL_HEADER = 32  # bytes; a write-ahead log of no more than that holds nothing
 _AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
-_A_MOMENT_S = 0.02  # for which what nobody waits for may wait for company: each commit is a write to the disk itself
-
-Soon = Callable[[Callable[[], None], float], bool]
+# Each commit is a write to the disk itself: what can wait for company goes there with less.
+A_MOMENT_S, A_WHILE_S = 0.002, 0.02
+_CROWD = 4  # agents: with more than these at work, everything waits for a moment
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -57,17 +60,17 @@ class Transaction:
         When it began, UTC: one time for all its facts.
     done : Future
         Done once the facts are durable and everything given to `after` has run.
-    hurry : bool
-        Whether somebody waits for it; if not, it may go into one commit with what comes in the next moment.
+    patience_s : float
+        For how many seconds it may wait to go into one commit with others; 0 if somebody waits for it.
     hasten : callable
         Has it written by the log's own thread, if it was left to the loop.
     """
 
-    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "hurry", "time")
+    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "patience_s", "time")
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
-        self.hurry = True
+        self.patience_s = 0.0
         self.hasten: Callable[[], None] = _nothing
         self.time = now()
         self.facts: list[Fact] = []
@@ -108,6 +111,20 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+class Loop(Protocol):
+    """The agents' loop, as the log knows it."""
+
+    @property
+    def n_at_work(self) -> int:
+        """How many agents have something to do."""
+
+    def here(self) -> bool:
+        """Whether the caller is on it."""
+
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call a function on it, from it, after so many seconds."""
+
+
 class Store:
     """The log of one service.
 
@@ -119,9 +136,8 @@ class Store:
         The file; None for a log in memory.
     lock : RLock
         Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
-    soon : callable
-        Given a function and seconds, has the function called by the caller's own loop then, and returns True; returns
-        False to a caller on no such loop. Nobody has one until the service says so.
+    loop : Loop, optional
+        Where agents run; what is handed over from there is written there.
     on_failure : callable
         Called when the log could not be written, on the thread that tried; nothing is written after that.
     recovered : str
@@ -135,11 +151,12 @@ class Store:
         self.on_failure: Callable[[], None] = lambda: None
         self._failure: LogError | None = None
         self._watchers: list[Callable[[Sequence[Fact]], None]] = []
-        self.soon: Soon = lambda _call, _delay_s: False
+        self.loop: Loop | None = None
         self._waiting: deque[Transaction] = deque()
         self._writing = threading.Lock()  # held by the one thread that writes, and does what follows
         self._bell: queue.SimpleQueue[Literal["write", "end"]] = queue.SimpleQueue()  # the log's own thread's
-        self._rung = self._timed = False
+        self._rung = False
+        self._due = math.inf  # when the loop writes next; used on the loop alone
         self.lock = threading.RLock()
         self._seqs = itertools.count(1)
         self._guard = threading.RLock()
@@ -284,7 +301,7 @@ class Store:
             transaction = Transaction(self._seqs)
             yield transaction
             self._waiting.append(transaction)
-            if self._leave_to_loop(hurry=transaction.hurry):
+            if self._leave_to_loop(transaction.patience_s):
                 transaction.hasten = self._ring
             else:
                 self._ring()
@@ -332,13 +349,17 @@ class Store:
             self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         return self._reads
 
-    def _leave_to_loop(self, *, hurry: bool) -> bool:
-        """Return whether the caller is on the agents' loop, which writes what waits at the end of this round."""
-        if hurry:
-            return self.soon(self.write, 0)
-        if not self._timed:
-            self._timed = self.soon(self._write_in_time, _A_MOMENT_S)
-        return self._timed
+    def _leave_to_loop(self, patience_s: float) -> bool:
+        """Return whether the caller is on the agents' loop, which will write what waits."""
+        if self.loop is None or not self.loop.here():
+            return False
+        if self.loop.n_at_work > _CROWD:
+            patience_s = max(patience_s, A_MOMENT_S)
+        due = time.monotonic() + patience_s
+        if due < self._due:
+            self._due = due
+            self.loop.call_later(patience_s, self._write_as_due)
+        return True
 
     def _ring(self) -> None:
         """Wake the log's own thread; it writes what waits by then."""
@@ -355,8 +376,8 @@ class Store:
             while self._waiting:
                 self.write()
 
-    def _write_in_time(self) -> None:
-        self._timed = False
+    def _write_as_due(self) -> None:
+        self._due = math.inf
         self.write()
 
     def write(self) -> None:

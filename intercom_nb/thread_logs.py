@@ -65,7 +65,7 @@ class ThreadLogs:
         if path is None:
             path = self._paths[agent_id] = str(self.folder / file_name(self._name_of(agent_id)))
         try:
-            if mode == "wb":
+            if len(self._paths) == 1:
                 self.folder.mkdir(parents=True, exist_ok=True)
             # Bytes, and no Path: once for each step, either costs as much as the write.
             with open(path, mode) as file:  # noqa: PTH123
