@@ -99,6 +99,39 @@ def test_odd_names_are_drawn(scripted, plot):
     assert_whole(plot(talking(scripted, ODD)))
 
 
+def test_a_crowd_is_drawn_of_those_who_talked(scripted):
+    """Of three hundred agents: the few who wrote or heard, in their own colours, and the title says so."""
+    intercom = talking(scripted, [f"Agent {n}" for n in range(3)])
+    names = [f"Agent {n}" for n in range(300)]
+    crowd = scripted(
+        {"Agent 7": [call("send_message", chat_id=f"agent-{n}", message="Hi") for n in (100, 200)] + ["."]}
+    )
+    crowd.add(*map(Agent, names))
+    with crowd:
+        crowd["agent-7"].begin()
+        crowd.wait()
+
+    for plot in (plot_graph, plot_who_to_whom, plot_timeline):
+        ax = plot(crowd)
+        title = " ".join(ax.get_title(loc="left").split())
+        assert title.endswith("; the 3 of 300 who wrote or heard")
+        assert_whole(ax)
+        assert plot(intercom).get_title(loc="left").count("who wrote or heard") == 0
+    assert [to_hex(patch.get_edgecolor()) for patch in plot_graph(crowd).patches] == [colours(names)["Agent 7"]] * 2
+    assert plot_cost(crowd).get_title(loc="left").replace("\n", " ").endswith("; the 3 of 300 who spent anything")
+
+
+@pytest.mark.parametrize("plot", [plot_graph, plot_who_to_whom, plot_timeline, plot_cost])
+def test_a_crowd_that_all_talks_is_drawn_of_the_busiest(scripted, plot):
+    """Sixty agents who all wrote: forty of them, whoever had most to do first."""
+    ax = plot(talking(scripted, [f"Agent {n}" for n in range(60)]))
+    title = " ".join(ax.get_title(loc="left").split())
+
+    assert "; the 40 of 60 who " in title
+    assert "Agent 59" not in texts(ax)
+    assert_whole(ax)
+
+
 @pytest.mark.parametrize("plot", PLOTS)
 def test_a_picture_goes_where_it_is_told(scripted, plot):
     """Given axes are drawn on and returned, and no figure is made; else one is."""

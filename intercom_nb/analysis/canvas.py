@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["GREY", "WIDTH", "canvas", "dress", "finish", "label", "listed", "most", "note"]
+__all__ = ["CROWD", "GREY", "WIDTH", "canvas", "crowded", "dress", "finish", "label", "listed", "most", "note"]
 
 WIDTH = 9.0  # inches: a notebook's width
 GREY = "#bdbdbd"
+CROWD = 40  # members: of more, neither dots nor lanes could be told apart
 _NARROWEST = 12  # characters in a line of a title
 
 # Families that have what the default font has not, as systems name them; the last one is matplotlib's own and draws a
@@ -107,6 +108,19 @@ def most(counts: Mapping[str, float], did: str, unit: str, *, amount: str = "{:,
     if len(first) == len(counts) > 1:
         return f"All {did} as much: {amount.format(top)} of {amount.format(total)} {unit} each".replace("  ", " ")
     return f"{listed(first)} {did} most: {amount.format(top)} of {amount.format(total)} {unit}{each}".replace("  ", " ")
+
+
+def crowded(drawn: int, everybody: int, *, most: str = "wrote and heard most", some: str = "wrote or heard") -> str:
+    """Return whom a picture of a crowd shows, as the end of a title; nothing if that is everybody.
+
+    Examples
+    --------
+    >>> crowded(40, 301), crowded(3, 301), crowded(3, 3)
+    ('; the 40 of 301 who wrote and heard most', '; the 3 of 301 who wrote or heard', '')
+    """
+    if drawn == everybody:
+        return ""
+    return f"; the {drawn} of {everybody:,} who {most if drawn == CROWD else some}"
 
 
 def note(ax: "Axes", text: str) -> "Axes":

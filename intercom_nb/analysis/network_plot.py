@@ -5,15 +5,14 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from intercom_nb.analysis.canvas import canvas, dress, finish, label, listed, most, note
-from intercom_nb.analysis.colours import colours
+from intercom_nb.analysis.canvas import CROWD, canvas, crowded, dress, finish, label, listed, most, note
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.state import State, read_state
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_graph"]
+__all__ = ["draw_graph", "plot_graph"]
 
 _FEW = 12  # members whose names stand upright around the circle; those of more of them point outwards
 _NUMBERED = 24  # arrows that carry their number
@@ -31,7 +30,8 @@ class _Look(NamedTuple):
 def plot_graph(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     """Draw who wrote to whom: a dot for each member, an arrow for each pair, the thicker the more deliveries.
 
-    An arrow has its sender's colour. A member who wrote to nobody is a hollow dot.
+    An arrow has its sender's colour. A member who wrote to nobody is a hollow dot. Of more than 40 members, those are
+    drawn who wrote and heard most.
 
     Parameters
     ----------
@@ -49,19 +49,25 @@ def plot_graph(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     >>> plot_graph(intercom).get_title(loc="left")
     'Founder wrote most: 2 of 3 deliveries; nobody wrote to Network Engineer'
     """
-    state = read_state(source)
+    return draw_graph(read_state(source), ax)
+
+
+def draw_graph(state: State, ax: "Axes | None") -> "Axes":
+    """Draw what `plot_graph` draws, of what has been read."""
+    everybody, state = len(state.members), state.busiest(CROWD)
     ids = list(state.members)
     counts = Counter((message.sender_id or "", delivery.receiver_id) for message, delivery in state.pairs())
     few = len(ids) <= _FEW
     drawn = canvas(ax, 3.2 if len(ids) <= 2 else 5.2 if few else 9.0)  # noqa: PLR2004 - one or two need no height
     if not ids:
         return note(drawn, "Nobody has been added yet.")
+    title = _title(state, counts) + crowded(len(ids), everybody)
     drawn.set_axis_off()
-    finish(drawn, _title(state, counts))  # before the rest: how many lines it takes decides the room that is left
-    look = _Look(22.0, 10.0, 0.16, 6.0) if few else _Look(9.0, 8.0 if len(ids) <= 40 else 7.0, 0.1, 3.0)  # noqa: PLR2004
+    finish(drawn, title)  # before the rest: how many lines it takes decides the room that is left
+    look = _Look(22.0, 10.0, 0.16, 6.0) if few else _Look(9.0, 8.0, 0.1, 3.0)
     places = _places(drawn, ids, [state.names[one] for one in ids], look)
-    _arrows(drawn, places, counts, look, dict(zip(ids, colours(state.names.values()).values(), strict=True)))
-    return finish(drawn, _title(state, counts))
+    _arrows(drawn, places, counts, look, state.painted)
+    return finish(drawn, title)
 
 
 def _title(state: State, counts: Counter[tuple[str, str]]) -> str:

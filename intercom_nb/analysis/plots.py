@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from intercom_nb.analysis.canvas import GREY, canvas, finish, label, most, note
+from intercom_nb.analysis.canvas import CROWD, GREY, canvas, crowded, finish, label, most, note
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.over_time import activity_of
 from intercom_nb.analysis.reading import Source
@@ -26,6 +26,8 @@ _CLOCK_S = (10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 
 def plot_who_to_whom(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     """Draw who wrote to whom as a heat map: a row for each sender, a column for each receiver, deliveries in numbers.
 
+    Of more than 40 members, those are drawn who wrote and heard most.
+
     Parameters
     ----------
     source : Source
@@ -43,6 +45,7 @@ def plot_who_to_whom(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     True
     """
     state = read_state(source)
+    everybody, state = len(state.members), state.busiest(CROWD)
     names, order = list(state.names.values()), {agent_id: place for place, agent_id in enumerate(state.members)}
     drawn = canvas(ax, min(2.2 + 0.42 * len(names), 9.5))
     if not names:
@@ -62,7 +65,7 @@ def plot_who_to_whom(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     drawn.tick_params(length=0)
     wrote = {name: sum(counts[row, column] for column in order.values()) for row, name in enumerate(names)}
     title = most(wrote, "wrote", "deliveries") if counts else "Nobody has written to anybody"
-    return finish(drawn, title)
+    return finish(drawn, title + crowded(len(names), everybody))
 
 
 def _heat(ax: "Axes", counts: list[list[int]]) -> None:
@@ -201,6 +204,8 @@ def _length(seconds: float) -> str:
 def plot_cost(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     """Draw what each agent cost: a bar of input and output tokens, and US dollars beside it.
 
+    Of more than 40 agents, those are drawn who spent most.
+
     Parameters
     ----------
     source : Source
@@ -220,17 +225,26 @@ def plot_cost(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     state = read_state(source)
     frame = cost_of(state)
     agents, total = frame.iloc[:-1], frame.iloc[-1]
-    drawn = canvas(ax, min(max(1.7 + 0.36 * len(agents), 2.4), 11.0))
+    shown = agents if len(agents) <= CROWD else _dearest(agents)
+    drawn = canvas(ax, min(max(1.7 + 0.36 * len(shown), 2.4), 11.0))
     if agents.empty:
         return note(drawn, "Nobody has been added yet.")
     if state.is_text:
         return note(drawn, "This log does not say what was spent.")
     if not total.steps:
         return note(drawn, "No model has been called yet, so nothing was spent.")
-    _bars(drawn, agents, colours(state.names.values()))
+    _bars(drawn, shown, colours(state.names.values()))
     tokens = _by_name(agents.input_tokens + agents.output_tokens)
     title = most(tokens, "spent", "tokens") if any(tokens.values()) else "No tokens were counted"
-    return finish(drawn, f"{title}; {_money(total.usd)} in all")
+    whom = crowded(len(shown), len(agents), most="spent most", some="spent anything")
+    return finish(drawn, f"{title}; {_money(total.usd)} in all{whom}")
+
+
+def _dearest(agents: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the agents of a crowd that spent most, in their order; if nothing was counted, the first ones."""
+    tokens = agents.input_tokens + agents.output_tokens
+    spent = tokens[tokens > 0].nlargest(CROWD)
+    return agents[agents.index.isin(spent.index)] if len(spent) else agents.head(CROWD)
 
 
 def _bars(ax: "Axes", agents: "pd.DataFrame", colour: dict[str, str]) -> None:

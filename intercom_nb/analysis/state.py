@@ -1,9 +1,11 @@
 """What the measures and pictures look at: the rows they need of one log, all of one moment, as plain values."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.reading import Source, logs_of, read_tables
 from intercom_nb.analysis.tables import TABLES, Frames
 
@@ -128,11 +130,14 @@ class State:
         By id, in the order they were added.
     chats : dict of str
         Id to name, in the order they were created.
+    painted : dict of str
+        Each member's colour, by id: the same one in a picture of a part.
     memberships, messages, deliveries, runs, steps, events : list
         Rows, oldest first.
     """
 
     members: dict[str, Member]
+    painted: dict[str, str]
     chats: dict[str, str]
     memberships: list[Membership]
     messages: list[Post]
@@ -160,6 +165,28 @@ class State:
         """Return each delivery of a member's message, with the message, oldest first."""
         posts = {message.seq: message for message in self.said}
         return [(posts[delivery.seq], delivery) for delivery in self.deliveries if delivery.seq in posts]
+
+    def busiest(self, most: int) -> "State":
+        """Return the part about the members who wrote and heard most; of no more members than that, all of it.
+
+        Those who neither wrote nor heard are left out then, unless nobody did.
+        """
+        if len(self.members) <= most:
+            return self
+        pairs = self.pairs()
+        counts = Counter(one for message, delivery in pairs for one in (message.sender_id, delivery.receiver_id))
+        first = sorted((one for one in self.members if counts[one]), key=lambda one: -counts[one])
+        ids = set(first[:most] or list(self.members)[:most])
+        kept = [(post, delivery) for post, delivery in pairs if {post.sender_id, delivery.receiver_id} <= ids]
+        seqs = {post.seq for post, _ in kept}
+        return replace(
+            self,
+            members={one: member for one, member in self.members.items() if one in ids},
+            messages=[message for message in self.messages if message.seq in seqs],
+            deliveries=[delivery for _, delivery in kept],
+            runs=[run for run in self.runs if run.agent_id in ids],
+            steps=[step for step in self.steps if step.agent_id in ids],
+        )
 
 
 def read_state(source: Source) -> State:
@@ -218,6 +245,8 @@ def _of_frames(frames: Frames) -> dict[str, State]:
 def _state(tables: "Mapping[str, pa.Table]") -> State:
     rows = {name: _rows(tables[name], row) for name, row in _ROWS.items()}
     rows["members"] = {member.agent_id: member for member in rows.pop("agents")}
+    of_names = colours(member.name for member in rows["members"].values())
+    rows["painted"] = {one: of_names[member.name] for one, member in rows["members"].items()}
     rows["chats"] = dict(rows["chats"])
     rows["deliveries"].sort(key=lambda delivery: delivery.seq)
     return State(**rows)

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from intercom_nb.analysis.canvas import canvas, finish, label, most, note
-from intercom_nb.analysis.colours import colours
+from intercom_nb.analysis.canvas import CROWD, canvas, crowded, finish, label, most, note
 from intercom_nb.analysis.plots import time_unit
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.state import Delivery, Post, State, read_state
@@ -11,7 +10,7 @@ from intercom_nb.analysis.state import Delivery, Post, State, read_state
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_timeline"]
+__all__ = ["draw_timeline", "plot_timeline"]
 
 _THINK, _WAIT = (-0.34, 0.62), (0.3, 0.12)  # where a bar begins and how high it is, in lanes
 _WAITING = "#9a9a9a"
@@ -26,7 +25,8 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
 
     Broad bars in the member's colour are model calls (thinking). A dot is a message sent, a thin line leads from it to
     the lanes of its receivers. A thin grey bar is mail waiting to be read: from its acceptance until the run that
-    consumed it began; to the end of the picture while it is pending.
+    consumed it began; to the end of the picture while it is pending. Of more than 40 members, those are drawn who wrote
+    and heard most.
 
     Parameters
     ----------
@@ -48,7 +48,12 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     >>> plot_timeline(intercom).figure is not None
     True
     """
-    state = read_state(source)
+    return draw_timeline(read_state(source), ax)
+
+
+def draw_timeline(state: State, ax: "Axes | None") -> "Axes":
+    """Draw what `plot_timeline` draws, of what has been read."""
+    everybody, state = len(state.members), state.busiest(CROWD)
     many = len(state.members) > _MANY
     drawn = canvas(ax, min(2.0 + (0.17 if many else 0.42) * len(state.members), 13.0))
     if not state.members:
@@ -69,7 +74,7 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     drawn.spines[["top", "right", "left"]].set_visible(False)
     drawn.tick_params(axis="y", length=0)
     _legend(drawn)
-    return finish(drawn, _title(state, thinking))
+    return finish(drawn, _title(state, thinking) + crowded(len(state.members), everybody))
 
 
 def _thinking(state: State) -> _Spans:
@@ -97,12 +102,11 @@ def _waiting(state: State, end: float) -> _Spans:
 def _lanes(ax: "Axes", state: State, thinking: _Spans, *, scale: tuple[float, float, float]) -> None:
     begin, end, unit = scale
     waiting, lanes = _waiting(state, end), {agent_id: lane for lane, agent_id in enumerate(state.members)}
-    painted = dict(zip(state.members, colours(state.names.values()).values(), strict=True))
     for agent_id, lane in lanes.items():
         ax.axhline(lane, color="#e6e6e6", linewidth=0.8, zorder=0)
         for spans, (top, high), colour in (
             (waiting[agent_id], _WAIT, _WAITING),
-            (thinking[agent_id], _THINK, painted[agent_id]),
+            (thinking[agent_id], _THINK, state.painted[agent_id]),
         ):
             bars = [((start - begin) / unit, (stop - start) / unit) for start, stop in spans]
             ax.broken_barh(bars, (lane + top, high), facecolors=colour, zorder=2, linewidth=0)
