@@ -110,7 +110,14 @@ def most(counts: Mapping[str, float], did: str, unit: str, *, amount: str = "{:,
     return f"{listed(first)} {did} most: {amount.format(top)} of {amount.format(total)} {unit}{each}".replace("  ", " ")
 
 
-def crowded(drawn: int, everybody: int, *, most: str = "wrote and heard most", some: str = "wrote or heard") -> str:
+def crowded(
+    drawn: int,
+    everybody: int,
+    *,
+    at_most: int = CROWD,
+    most: str = "wrote and heard most",
+    some: str = "wrote or heard",
+) -> str:
     """Return whom a picture of a crowd shows, as the end of a title; nothing if that is everybody.
 
     Examples
@@ -120,7 +127,7 @@ def crowded(drawn: int, everybody: int, *, most: str = "wrote and heard most", s
     """
     if drawn == everybody:
         return ""
-    return f"; the {drawn} of {everybody:,} who {most if drawn == CROWD else some}"
+    return f"; the {drawn} of {everybody:,} who {most if drawn == at_most else some}"
 
 
 def note(ax: "Axes", text: str) -> "Axes":

@@ -4,7 +4,7 @@ import io
 import textwrap
 from typing import TYPE_CHECKING
 
-from intercom_nb.analysis.canvas import CROWD, crowded, dress, label, note
+from intercom_nb.analysis.canvas import crowded, dress, label, note
 from intercom_nb.analysis.network_plot import draw_graph
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.state import Post, State, read_state
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["overview_png"]
 
 _WIDTH, _DPI = 12.0, 84  # inches; 1,008 pixels: a notebook's width
+_MOST = 20  # members: half a page has room for the names of no more
 _LINES = 21  # of the transcript
 _COLUMNS = 70
 _EACH = 3  # lines of one text
@@ -24,7 +25,7 @@ _EACH = 3  # lines of one text
 def overview_png(source: Source) -> bytes:
     """Return a picture of a log, as a PNG: the graph, an excerpt of what was said, and the timeline below them.
 
-    Of more than 40 members it shows the 40 who wrote and heard most, and says so.
+    Of more than 20 members it shows those who wrote and heard most, and says so.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def overview_png(source: Source) -> bytes:
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     state = read_state(source)
-    everybody, state = len(state.members), state.busiest(CROWD)
+    everybody, state = len(state.members), state.busiest(_MOST)
     lanes = min(1.5 + 0.3 * len(state.members), 4.5)
     # A figure of its own, known to nobody else: no notebook shows it a second time, no other thread draws on it.
     figure = Figure(figsize=(_WIDTH, 4.7 + lanes), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
@@ -50,7 +51,7 @@ def overview_png(source: Source) -> bytes:
     draw_timeline(state, figure.add_subplot(grid[1, :]))
     _transcript(figure.add_subplot(grid[0, 1]), state)
     draw_graph(state, figure.add_subplot(grid[0, 0]))
-    if shown := crowded(len(state.members), everybody):
+    if shown := crowded(len(state.members), everybody, at_most=_MOST):
         figure.suptitle(shown.removeprefix("; t").join(("T", "")), x=0.01, ha="left", fontsize=11)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
