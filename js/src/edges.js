@@ -50,6 +50,27 @@ export class Edges {
   }
 }
 
+/**
+ * Of more members than so many: those who wrote and heard most, in their order. Of two about as busy, the one that is
+ * drawn already stays. Where nobody has talked: the first ones.
+ * @param {string[]} ids
+ * @param {{sent: Map<string, number>, received: Map<string, number>}} counts
+ * @param {number} most
+ * @param {{has: (id: string) => boolean}} [drawn]
+ */
+export function busiest(ids, { sent, received }, most, drawn = new Set()) {
+  if (ids.length <= most) return ids;
+  const level = new Map();
+  for (const id of ids) {
+    const count = (sent.get(id) ?? 0) + (received.get(id) ?? 0);
+    if (count) level.set(id, Math.round(Math.log2(count) * 2));
+  }
+  if (level.size === 0) return ids.slice(0, most);
+  const first = [...level.keys()].sort((a, b) => level.get(b) - level.get(a) || Number(drawn.has(b)) - Number(drawn.has(a)));
+  const chosen = new Set(first.slice(0, most));
+  return ids.filter((id) => chosen.has(id));
+}
+
 /** @returns {{edges: Map<string, Edge>, sent: Map<string, number>, received: Map<string, number>}} */
 function empty() {
   return { edges: new Map(), sent: new Map(), received: new Map() };

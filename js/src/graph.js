@@ -1,7 +1,8 @@
 /** The graph: who wrote to whom, as nodes and curved strands in SVG. */
 import { calm, h, s, setAttribute, setText } from "./dom.js";
-import { counted, cut } from "./format.js";
+import { counted, cut, number } from "./format.js";
 import { isLight } from "./colours.js";
+import { busiest } from "./edges.js";
 import { statusKey, statusPath, tone } from "./icons.js";
 import { CROWD, Layout } from "./layout.js";
 import { legend } from "./legend.js";
@@ -10,6 +11,8 @@ import { labelPlaces, strand, strokeWidth } from "./strokes.js";
 
 /** More strands than this are not drawn: the thinnest are left out, and the legend says so. */
 const MOST_STRANDS = 250;
+/** Of more members than this, those are drawn who wrote and heard most, and the legend says so. */
+const MOST_NODES = 40;
 const FLASHES = 8;
 const AGAIN_MS = 1500;
 /** When so many came at once, nobody could follow the flashes. */
@@ -47,8 +50,10 @@ export class Graph {
   /** @param {import("./stage.js").Seen} change */
   update(change) {
     const { stage } = this;
-    const { edges, received } = stage.edges.at(stage.asOf);
-    const ids = stage.log.agentsAt(stage.asOf).map(({ id }) => id);
+    const counts = stage.edges.at(stage.asOf);
+    const { edges, received } = counts;
+    const everybody = stage.log.agentsAt(stage.asOf).map(({ id }) => id);
+    const ids = busiest(everybody, counts, MOST_NODES, this.nodes);
     const there = new Set(ids);
     const drawn = [...edges.values()].filter(({ from, to }) => there.has(from) && there.has(to) && from !== to);
     this.#look(ids.length);
@@ -61,6 +66,7 @@ export class Graph {
       silent: ids.some((id) => !received.get(id)),
       group: drawn.some(({ group }) => group > 0),
       left: Math.max(0, this.wanted - this.strands.size),
+      of: everybody.length > ids.length ? whom(ids.length, everybody.length, edges.size > 0) : "",
     });
     setAttribute(this.el, "data-nodes", ids.length);
     setAttribute(this.el, "data-edges", drawn.length);
@@ -289,6 +295,13 @@ export class Graph {
     this.sized.disconnect();
     cancelAnimationFrame(this.frame);
   }
+}
+
+/** Whom the picture of a crowd shows. */
+function whom(drawn, everybody, talked) {
+  const all = number(everybody);
+  if (!talked) return `the first ${drawn} of ${all}`;
+  return `the ${drawn} of ${all} who wrote ${drawn < MOST_NODES ? "or heard" : "and heard most"}`;
 }
 
 function pick(node) {

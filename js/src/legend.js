@@ -3,12 +3,13 @@ import { h, s, setText } from "./dom.js";
 import { number } from "./format.js";
 import { allStatuses, statusIcon, tone } from "./icons.js";
 
-/** @returns {{el: HTMLElement, update: (shown: {silent: boolean, group: boolean, left: number}) => void}} */
+/** @returns {{el: HTMLElement, update: (shown: {silent: boolean, group: boolean, left: number, of: string}) => void}} */
 export function legend() {
   const direct = key(s("line", { x1: 1, y1: 6, x2: 23, y2: 6, class: "icnb-key-line" }), "direct");
   const group = key(s("line", { x1: 1, y1: 6, x2: 23, y2: 6, class: "icnb-key-line icnb-key-group" }), "in a group");
   const silent = key(s("circle", { cx: 12, cy: 6, r: 5, class: "icnb-key-silent" }), "never addressed");
   const left = h("span");
+  const of = h("span.icnb-of");
   const shapes = h(
     "details.icnb-shapes",
     {},
@@ -16,8 +17,9 @@ export function legend() {
     h("div", {}, allStatuses().map(([name, says]) => h(`span.icnb-status.icnb-${tone(name)}`, {}, statusIcon(name), says)).reduce(gather, document.createDocumentFragment())),
   );
   return {
-    el: h("div.icnb-legend", { "aria-label": "Legend" }, direct, group, silent, left, shapes),
+    el: h("div.icnb-legend", { "aria-label": "Legend" }, of, direct, group, silent, left, shapes),
     update(shown) {
+      setText(of, shown.of);
       group.hidden = !shown.group;
       silent.hidden = !shown.silent;
       setText(left, shown.left ? `${number(shown.left)} thinner ones not drawn` : "");

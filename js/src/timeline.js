@@ -2,11 +2,13 @@
 import { bars, fitting, hatch, sheet, tones } from "./canvas.js";
 import { button, h, setAttribute, setText } from "./dom.js";
 import { shownOn } from "./colours.js";
-import { clock, clockOfParts, cut, duration } from "./format.js";
+import { clock, clockOfParts, cut, duration, number } from "./format.js";
 import { Glass, marks, nearest, stretch, ticks } from "./lanes.js";
 
 const AXIS = 20;
 const NEAR = 6;
+/** Of more agents than this, those have lanes who ran, wrote or heard, once anybody has. */
+const CROWD = 60;
 
 export class Timeline {
   /** @param {import("./stage.js").Stage} stage */
@@ -87,7 +89,7 @@ export class Timeline {
     const { log, asOf } = this.stage;
     const outer = this.scroll.clientWidth;
     if (outer === 0) return;
-    this.agents = [...log.agents.values()];
+    this.agents = this.#present();
     this.lanes = new Map(this.agents.map(({ id }, place) => [id, place]));
     this.lane = this.agents.length <= 8 ? 26 : this.agents.length <= 16 ? 20 : 15;
     this.left = Math.min(150, Math.round(outer * 0.2));
@@ -107,8 +109,20 @@ export class Timeline {
     if (this.pointed) this.#point(this.pointed);
     setAttribute(this.el, "data-total", log.messages.length);
     setAttribute(this.el, "data-lanes", this.agents.length);
-    setText(this.says, log.messages.length ? `${duration((this.high - this.low) / 1000)}${this.glass.length === null ? "" : " shown"}` : "");
+    const part = this.agents.length < log.agents.size ? ` · the ${this.agents.length} of ${number(log.agents.size)} who took part` : "";
+    setText(this.says, log.messages.length ? `${duration((this.high - this.low) / 1000)}${this.glass.length === null ? "" : " shown"}${part}` : "");
     setAttribute(this.over, "aria-label", `Timeline of ${this.agents.length} agents and ${log.messages.length} messages; arrow keys go from message to message`);
+  }
+
+  #present() {
+    const { log, edges, asOf } = this.stage;
+    const all = [...log.agents.values()];
+    if (all.length <= CROWD) return all;
+    const { sent, received } = edges.at(asOf);
+    const ran = new Set();
+    for (const { agent, beganSeq } of log.runs.values()) if (beganSeq <= asOf) ran.add(agent);
+    const present = all.filter(({ id }) => ran.has(id) || sent.has(id) || received.has(id));
+    return present.length ? present : all;
   }
 
   #x(at) {

@@ -1,7 +1,7 @@
 /** The model of the log: facts may come twice, in any cut, and still say the same. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Edges } from "../src/edges.js";
+import { busiest, Edges } from "../src/edges.js";
 import { countUpTo, Log } from "../src/log.js";
 import { demo } from "./demo.js";
 
@@ -102,4 +102,14 @@ test("two names that look alike are told apart by their ids", () => {
   assert.equal(log.label("c"), "Cleo");
   assert.equal(log.label(null), "the program");
   assert.equal(log.label("nobody"), "nobody");
+});
+
+test("of a crowd those are drawn who talked most, and who is drawn stays", () => {
+  const ids = Array.from({ length: 300 }, (_, i) => `a-${i}`);
+  const counts = { sent: new Map([["a-7", 9], ["a-200", 2], ["a-201", 2]]), received: new Map([["a-100", 5]]) };
+  assert.deepEqual(busiest(ids.slice(0, 3), counts, 3), ["a-0", "a-1", "a-2"]);
+  assert.deepEqual(busiest(ids, counts, 60), ["a-7", "a-100", "a-200", "a-201"]);
+  assert.deepEqual(busiest(ids, counts, 3), ["a-7", "a-100", "a-200"]);
+  assert.deepEqual(busiest(ids, counts, 3, new Set(["a-201"])), ["a-7", "a-100", "a-201"]);
+  assert.deepEqual(busiest(ids, { sent: new Map(), received: new Map() }, 2), ["a-0", "a-1"]);
 });
