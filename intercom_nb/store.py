@@ -358,7 +358,7 @@ class Store:
         due = time.monotonic() + patience_s
         if due < self._due:
             self._due = due
-            self.loop.call_later(patience_s, self._write_as_due)
+            self.loop.call_later(patience_s, partial(self._write_as_due, due))
         return True
 
     def _ring(self) -> None:
@@ -376,9 +376,10 @@ class Store:
             while self._waiting:
                 self.write()
 
-    def _write_as_due(self) -> None:
-        self._due = math.inf
-        self.write()
+    def _write_as_due(self, due: float) -> None:
+        if due == self._due:  # else it has been written sooner, and what waits now may wait longer
+            self._due = math.inf
+            self.write()
 
     def write(self) -> None:
         """Write what waits, in one commit, and do what follows from it; called without the store's lock."""

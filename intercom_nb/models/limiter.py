@@ -21,7 +21,7 @@ __all__ = ["Limiter", "Pace"]
 
 T = TypeVar("T")
 _START = 32.0  # calls a second at first
-_DOUBLES_S = 0.25  # how soon that doubles while nothing is refused
+_DOUBLES_S = 0.2  # how soon that doubles while nothing is refused
 _UNLIMITED = 1_000.0  # a pace beyond this is none
 _SLOWEST = 0.1  # calls a second
 _FALL = 0.8
