@@ -21,7 +21,7 @@ from intercom_nb.schema import SCHEMA
 
 KINDS = {"T": "string[pyarrow]", "N": "Int64", "AT": "datetime64[us, UTC]", "X": "float64", "IS": "boolean"}
 WRITTEN = {
-    "agents": "agent_id:T name:T kind:T description:T mission:T model:T tools:T mail:T version:N seq:N "
+    "agents": "agent_id:T name:T kind:T team:T description:T mission:T model:T tools:T mail:T version:N seq:N "
     "created_at:AT added_at:AT",
     "chats": "chat_id:T name:T description:T admin_id:T admin:T n_members:N seq:N created_at:AT",
     "memberships": "chat_id:T chat:T agent_id:T agent:T joined_seq:N left_seq:N joined_at:AT left_at:AT",
@@ -139,6 +139,17 @@ def test_messages_and_deliveries_say_who_where_and_when(talk):
     assert joined.agent_id.tolist() == deliveries.receiver_id.tolist()
     assert joined.consumed_at.tolist() == joined.began_at.tolist()
     assert (joined.began_at - joined.created_at).dt.total_seconds().tolist() == deliveries.latency_s.tolist()
+
+
+def test_agents_have_their_teams(scripted):
+    """Empty, not missing, for those without one, persons too; in every version."""
+    intercom = scripted()
+    intercom.add(Agent("Ann", team="studio/design"), Agent("Bob"))
+    intercom.add_person()
+    intercom.edit("ann", mission="New.")
+
+    assert f.agents_df(intercom).team.tolist() == ["studio/design", "", ""]
+    assert f.agents_df(intercom, versions=True).team.tolist() == ["studio/design", "studio/design", "", ""]
 
 
 def test_a_person_consumes_without_a_run(scripted):

@@ -75,10 +75,11 @@ def agents_df(source: Source, *, strict: bool = True, versions: bool = False) ->
 
     Returns
     -------
-    DataFrame, shape (n_agents, 12)
-        ``agent_id``, ``name``, ``kind`` (``agent`` or ``person``), ``description``, ``mission``, ``model`` (missing:
-        the service's), ``tools`` (JSON list of names), ``mail``, ``version`` (Int64, from 1; the newest),
-        ``seq`` (Int64) and ``created_at`` of that version, ``added_at`` of the first.
+    DataFrame, shape (n_agents, 13)
+        ``agent_id``, ``name``, ``kind`` (``agent`` or ``person``), ``team`` (as ``studio/design``; empty for none),
+        ``description``, ``mission``, ``model`` (missing: the service's), ``tools`` (JSON list of names), ``mail``,
+        ``version`` (Int64, from 1; the newest), ``seq`` (Int64) and ``created_at`` of that version, ``added_at`` of
+        the first.
 
     Raises
     ------

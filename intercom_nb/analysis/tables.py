@@ -96,14 +96,15 @@ NAMES = Table(
 )
 
 _AGENTS = (
-    "agent_id:t name:t kind:t description:t mission:t model:t tools:t mail:t version:n seq:n created_at:at added_at:at"
+    "agent_id:t name:t kind:t team:t description:t mission:t model:t tools:t mail:t version:n seq:n created_at:at "
+    "added_at:at"
 )
 _VERSIONS = """
-SELECT agent_id, name, kind, description, mission, model, tools, mail, version, seq, created_at,
+SELECT agent_id, name, kind, team, description, mission, model, tools, mail, version, seq, created_at,
     MIN(created_at) OVER same AS added_at, MIN(seq) OVER same AS added, MAX(version) OVER same AS newest
 FROM agents WINDOW same AS (PARTITION BY agent_id)
 """
-_AGENT = "agent_id, name, kind, description, mission, model, tools, mail, version, seq, created_at, added_at"
+_AGENT = "agent_id, name, kind, team, description, mission, model, tools, mail, version, seq, created_at, added_at"
 
 ALL_VERSIONS = _table(_AGENTS, f"SELECT {_AGENT} FROM ({_VERSIONS}) ORDER BY added, version")  # noqa: S608
 

@@ -221,6 +221,7 @@ def _agent_rows(cast: _Cast) -> list[dict[str, Any]]:
             "agent_id": agent_id,
             "name": name,
             "kind": "agent" if agent_id in owners else None,
+            "team": "",
             "description": cast.about.get(agent_id),
         }
         for agent_id, name in cast.agents.items()
