@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
 from intercom_nb import Agent, call
+from intercom_nb.analysis import read_frames
 from intercom_nb.analysis.canvas import label, listed
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.network_plot import plot_graph
@@ -130,6 +131,82 @@ def test_a_crowd_that_all_talks_is_drawn_of_the_busiest(scripted, plot):
     assert "; the 40 of 60 who " in title
     assert "Agent 59" not in texts(ax)
     assert_whole(ax)
+
+
+def in_teams(scripted, n_teams, per_team=3):
+    """Return a finished conversation of teams: each one's first member writes to its second, and to the next team."""
+    replies = {}
+    for team in range(n_teams):
+        told = (f"t{team}-1", f"t{(team + 1) % n_teams}-{int(n_teams == 1)}")
+        replies[f"t{team}-0"] = [[call("send_message", chat_id=one, message="Hello") for one in told], "Done."]
+    intercom = scripted(replies, default="Done.")
+    for team in range(n_teams):
+        intercom.add(*(Agent(f"t{team}-{n}", team=f"studio {team}/design") for n in range(per_team)))
+    intercom.add_person()
+    with intercom:
+        for one in replies:
+            intercom[one].begin()
+        intercom.wait()
+    return intercom
+
+
+@pytest.mark.parametrize("plot", [plot_graph, plot_who_to_whom])
+@pytest.mark.parametrize("n_teams", [1, 2, 3, 12, 25])
+def test_teams_are_drawn_whole(scripted, plot, n_teams):
+    """However many there are, none over another, each with how many it has; the person beside them."""
+    ax = plot(in_teams(scripted, n_teams), by="team")
+
+    assert_whole(ax)
+    shown = texts(ax)
+    assert all(f"studio {team}/design" in " ".join(shown.split()) for team in range(n_teams))
+    assert "You" in shown
+    assert "t0-0" not in shown
+
+
+def test_the_graph_of_teams_says_what_stayed_inside(scripted):
+    """Beside each dot and in the title; no arrow leads from a dot to itself; colours go by the teams' places."""
+    ax = plot_graph(in_teams(scripted, 3), by="team")
+    teams = [f"studio {team}/design" for team in range(3)]
+
+    assert [t.get_text() for t in ax.texts[:4]] == [*(f"{team}\n3 members, 1 inside" for team in teams), "You"]
+    assert " ".join(ax.get_title(loc="left").split()).endswith("; 3 stayed within a team; nobody wrote to You")
+    only = " ".join(plot_graph(in_teams(scripted, 1), by="team").get_title(loc="left").split())
+    assert only == "Only studio 0/design wrote; 2 stayed within a team; nobody else wrote to studio 0/design and You"
+    assert [to_hex(arrow.get_edgecolor()) for arrow in ax.patches] == [colours(teams)[team] for team in teams]
+
+
+def test_the_heat_map_of_teams_has_the_inside_on_its_diagonal(scripted):
+    """Zeros there too, but for those who are alone."""
+    intercom = in_teams(scripted, 3)
+    ax = plot_who_to_whom(intercom, by="team")
+
+    assert ax.images[0].get_array().tolist() == [[1, 1, 0, 0], [0, 1, 1, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [*(f"studio {n}/design (3)" for n in range(3)), "You"]
+    assert sorted(t.get_text() for t in ax.texts) == ["0"] * 9 + ["1"] * 6
+    assert len(plot_who_to_whom(intercom).get_yticklabels()) == 10
+
+
+@pytest.mark.parametrize("plot", [plot_graph, plot_who_to_whom])
+def test_a_crowd_of_teams_is_drawn_of_the_busiest(scripted, plot):
+    """Sixty teams are too many as sixty agents are; hundreds of agents in a few teams are not."""
+    crowd, few = plot(in_teams(scripted, 60, 2), by="team"), plot(in_teams(scripted, 3, 100), by="team")
+
+    assert "; the 40 of 61 who wrote and heard most" in " ".join(crowd.get_title(loc="left").split())
+    assert_whole(crowd)
+    assert "; the" not in few.get_title(loc="left")
+    assert "(100)" in texts(few) or "100 members" in texts(few)
+
+
+@pytest.mark.parametrize("plot", [plot_graph, plot_who_to_whom])
+def test_without_teams_the_picture_by_teams_is_the_same(scripted, plot):
+    """The same title and texts, as of frames read before; what cannot be added up is said."""
+    intercom = talking(scripted, ["Ann", "Bob", "Cy"])
+    teams = in_teams(scripted, 2)
+
+    assert texts(plot(read_frames(teams), by=1)) == texts(plot(teams, by=1))
+    assert texts(plot(intercom, by="team")) == texts(plot(intercom))
+    with pytest.raises(ValueError, match="by='chat': right would be 'agent', 'team'"):
+        plot(intercom, by="chat")
 
 
 @pytest.mark.parametrize("plot", PLOTS)

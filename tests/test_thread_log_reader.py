@@ -121,6 +121,8 @@ def test_every_function_takes_it_in_place_of_a_log(folder):
     assert graph(found).edges["Founder", "Bob", 0] == {"time": None, "seq": 1, "chat": "Plan", "characters": 5}
     assert "## 1: Founder → Plan (Bob, Cid)\n\n> Hello\n" in to_markdown(found)
     assert "->>p" in to_mermaid(found)
+    assert set(found.agents.team) == {""}  # text does not say
+    assert who_to_whom(found, by="team").equals(who_to_whom(found))
 
 
 def test_the_same_words_twice_are_two_messages(folder):

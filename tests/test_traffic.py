@@ -14,6 +14,7 @@ from intercom_nb.analysis import collapse, delivery_counts, graph, read_frames, 
 from intercom_nb.schema import SCHEMA
 
 NAMES = ["Ann", "Bob", "Cid", "You"]
+TEAMS = {"ann": "studio/design", "bob": "studio/code", "cid": "Studio/Design"}
 
 
 @pytest.fixture
@@ -57,6 +58,22 @@ def log(tmp_path):
         log.executemany("INSERT INTO deliveries VALUES (?, ?, 'consumed', NULL)", delivered)
         log.commit()
     return path
+
+
+@pytest.fixture
+def teams(log):
+    """Give the same log: Ann and Cid design, Bob codes, the person is in no team."""
+    return in_teams(log, TEAMS)
+
+
+def in_teams(log, teams):
+    """Put the agents of a log into teams, and return it."""
+    with closing(sqlite3.connect(log)) as changed:
+        changed.executemany(
+            "UPDATE agents SET team = ? WHERE agent_id = ?", [(team, one) for one, team in teams.items()]
+        )
+        changed.commit()
+    return log
 
 
 def rows(matrix):
@@ -105,6 +122,89 @@ def test_what_cannot_be_counted_is_said(log):
         who_to_whom(log, "words")
     with pytest.raises(ValueError, match="through='post': right would be 'all'"):
         who_to_whom(log, through="post")
+
+
+@pytest.mark.parametrize("count", ["messages", "characters", "tokens", "usd"])
+@pytest.mark.parametrize("through", ["all", "direct", "group"])
+def test_teams_add_up_their_members(teams, count, through):
+    """Whatever is counted: each cell is the sum of its members' cells, the person keeps the name."""
+    single = who_to_whom(teams, count, through)
+    added = who_to_whom(teams, count, through, by="team")
+    of = {"Ann": "studio/design", "Bob": "studio/code", "Cid": "studio/design", "You": "You"}
+    sums = single
+    for _ in ("senders", "receivers"):
+        sums = sums.groupby(of.get, sort=False).agg(lambda cells: cells.sum(skipna=False)).T
+
+    assert added.index.tolist() == added.columns.tolist() == ["studio/design", "studio/code", "You"]
+    assert (added.index.name, added.columns.name) == ("sender", "receiver")
+    assert set(added.dtypes) == set(single.dtypes)
+    assert rows(added) == [pytest.approx(line) for line in rows(sums)]
+    assert added.sum().sum() == pytest.approx(single.sum().sum())
+
+
+def test_teams_keep_what_is_said_inside_and_what_is_not_known(teams):
+    """Within a team is the diagonal; money not known stays so; a number adds up the first levels."""
+    assert rows(who_to_whom(teams, by="team")) == [[1, 2, 0], [1, 0, 0], [1, 0, 0]]
+    assert math.isnan(who_to_whom(teams, "usd", by="team").loc["studio/code", "studio/design"])
+    first = who_to_whom(teams, by=1)
+    assert (first.index.tolist(), rows(first)) == (["studio", "You"], [[4, 0], [1, 0]])
+    assert who_to_whom(teams, by=2).equals(who_to_whom(teams, by="team"))
+    assert who_to_whom(teams, by=9).equals(who_to_whom(teams, by="team"))
+    assert who_to_whom(teams, by="agent").equals(who_to_whom(teams))
+
+
+@pytest.mark.parametrize("by", ["team", 1])
+def test_without_teams_everybody_is_alone(log, by):
+    """The matrix and the graph are those by agent."""
+    assert who_to_whom(log, by=by).equals(who_to_whom(log))
+    assert nx.utils.graphs_equal(graph(log, by=by), graph(log))
+
+
+@pytest.mark.parametrize("by", ["teams", "", 0, -1, True, 1.5, None])
+def test_what_cannot_be_added_up_is_said(log, by):
+    """By the matrix and by the graph, with what would be right."""
+    for function in (who_to_whom, graph):
+        with pytest.raises(ValueError, match="right would be 'agent', 'team' or a number of levels"):
+            function(log, by=by)
+
+
+def test_one_name_may_be_in_other_teams_in_other_logs(teams, tmp_path):
+    """Each log's agents count under the team they have there; frames read before give the same."""
+    other = in_teams(shutil.copy(teams, tmp_path / "other.db"), {"ann": "studio/code", "cid": ""})
+    both = who_to_whom([teams, other], by="team")
+
+    assert both.index.tolist() == ["studio/design", "studio/code", "You", "Cid"]
+    assert rows(both) == [[1, 2, 0, 0], [1, 3, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0]]
+    assert who_to_whom(read_frames([teams, other]), by="team").equals(both)
+    pairs = collapse(graph([teams, other], by="team"))
+    assert nx.get_node_attributes(pairs, "n_members") == {"studio/design": 2, "studio/code": 2}  # Ann, Cid; Bob, Ann
+    assert rows(nx.to_pandas_adjacency(pairs, nodelist=both.index)) == rows(both)
+
+
+def test_one_who_is_called_like_a_team_counts_with_it(log):
+    """Whoever came first: nothing is lost, and the node is the team's."""
+    matrix = who_to_whom(in_teams(log, {"cid": "Ann"}), by="team")
+
+    assert (matrix.index.tolist(), rows(matrix)) == (["Ann", "Bob", "You"], [[1, 2, 0], [1, 0, 0], [1, 0, 0]])
+    assert graph(log, by="team").nodes["Ann"]["kind"] == "team"
+
+
+def test_teams_are_nodes(teams):
+    """With how many they are; what members wrote to each other is an edge from the team to itself."""
+    traffic = graph(teams, by="team")
+
+    assert list(traffic) == ["studio/design", "studio/code", "You"]
+    assert traffic.nodes["studio/design"] == {
+        "id": "studio/design",
+        "kind": "team",
+        "description": None,
+        "n_members": 2,
+    }
+    assert traffic.nodes["You"] == {"id": "you", "kind": "person", "description": "D."}
+    assert traffic.number_of_edges() == graph(teams).number_of_edges()
+    assert [edge["seq"] for *_, edge in nx.selfloop_edges(traffic, data=True)] == [23]
+    matrix = nx.to_pandas_adjacency(collapse(traffic), weight="weight")
+    assert rows(matrix) == rows(who_to_whom(teams, by="team"))
 
 
 def test_the_graph_has_an_edge_for_each_delivery(log):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from intercom_nb.analysis.canvas import CROWD, canvas, crowded, dress, finish, label, listed, most, note
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.state import State, read_state
+from intercom_nb.analysis.teams import By
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,16 +28,19 @@ class _Look(NamedTuple):
     thickest: float
 
 
-def plot_graph(source: Source, *, ax: "Axes | None" = None) -> "Axes":
+def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None) -> "Axes":
     """Draw who wrote to whom: a dot for each member, an arrow for each pair, the thicker the more deliveries.
 
     An arrow has its sender's colour. A member who wrote to nobody is a hollow dot. Of more than 40 members, those are
-    drawn who wrote and heard most.
+    drawn who wrote and heard most. A team has beside its name how many members it has, and how many deliveries stayed
+    inside.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, or a log.
+    by : {"agent", "team"} or int
+        What is a dot, as for `who_to_whom`.
     ax : Axes, optional
         Where to draw. Default: a new figure, 9 inches wide.
 
@@ -44,12 +48,17 @@ def plot_graph(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ValueError
+        If `by` is none of these.
+
     Examples
     --------
     >>> plot_graph(intercom).get_title(loc="left")
     'Founder wrote most: 2 of 3 deliveries; nobody wrote to Network Engineer'
     """
-    return draw_graph(read_state(source), ax)
+    return draw_graph(read_state(source).grouped(by), ax)
 
 
 def draw_graph(state: State, ax: "Axes | None") -> "Axes":
@@ -65,7 +74,7 @@ def draw_graph(state: State, ax: "Axes | None") -> "Axes":
     drawn.set_axis_off()
     finish(drawn, title)  # before the rest: how many lines it takes decides the room that is left
     look = _Look(22.0, 10.0, 0.16, 6.0) if few else _Look(9.0, 8.0, 0.1, 3.0)
-    places = _places(drawn, ids, [state.names[one] for one in ids], look)
+    places = _places(drawn, ids, _shown(state, counts), look)
     _arrows(drawn, places, counts, look, state.painted)
     return finish(drawn, title)
 
@@ -74,22 +83,36 @@ def _title(state: State, counts: Counter[tuple[str, str]]) -> str:
     if not counts:
         return "Nobody has written to anybody"
     wrote = {name: sum(n for (sender, _), n in counts.items() if sender == one) for one, name in state.names.items()}
-    addressed = {receiver for _, receiver in counts}
-    alone = [name for one, name in state.names.items() if one not in addressed]
-    return most(wrote, "wrote", "deliveries") + (f"; nobody wrote to {listed(alone)}" if alone else "")
+    addressed = {receiver for sender, receiver in counts if sender != receiver}
+    alone = {one: name for one, name in state.names.items() if one not in addressed}
+    inside = sum(n for (sender, receiver), n in counts.items() if sender == receiver)
+    title = most(wrote, "wrote", "deliveries") + (f"; {inside:,} stayed within a team" if inside else "")
+    nobody = "nobody else" if any(counts[one, one] for one in alone) else "nobody"
+    return title + (f"; {nobody} wrote to {listed(alone.values())}" if alone else "")
 
 
-def _places(ax: "Axes", ids: list[str], names: list[str], look: _Look) -> dict[str, tuple[float, float]]:
+def _shown(state: State, counts: Counter[tuple[str, str]]) -> list[str]:
+    """Return what stands beside each dot: a name; under a team's, how many are in it and what they wrote inside."""
+    shown = []
+    for one, name in state.names.items():
+        few = len(state.members) <= _FEW
+        lines = [textwrap.fill(label(name, 34), 18) if few else label(name)]
+        if size := state.sizes.get(one):
+            lines.append(f"{size:,} {'member' if size == 1 else 'members'}, {counts[one, one]:,} inside")
+        shown.append("\n".join(lines))
+    return shown
+
+
+def _places(ax: "Axes", ids: list[str], shown: list[str], look: _Look) -> dict[str, tuple[float, float]]:
     """Write the names around a circle that leaves room for them, and return where everybody is."""
     turn = 180.0 if len(ids) == 2 else 90.0  # noqa: PLR2004 - two stand side by side
     angles = [turn - 360.0 * place / len(ids) for place in range(len(ids))]
     size = 1.0 if len(ids) > 1 else 0.0
     places = [(size * math.cos(math.radians(a)), size * math.sin(math.radians(a))) for a in angles]
     texts = []
-    for name, (x, y), angle in zip(names, places, angles, strict=True):
+    for text, (x, y), angle in zip(shown, places, angles, strict=True):
         around = _around(x, y, look.node / 2 + 4) if len(ids) <= _FEW else _outwards(angle, look.node / 2 + 4)
-        shown = textwrap.fill(label(name, 34), 18) if len(ids) <= _FEW else label(name)
-        texts.append(ax.annotate(shown, (x, y), textcoords="offset points", fontsize=look.font, **around))
+        texts.append(ax.annotate(text, (x, y), textcoords="offset points", fontsize=look.font, **around))
     dress(ax)
     figure = ax.get_figure(root=True)
     assert figure is not None  # noqa: S101 - an axes that was drawn on has one
@@ -134,18 +157,19 @@ def _arrows(
     """Draw the arrows, the numbers on them, and the dots above them."""
     from matplotlib.patches import FancyArrowPatch
 
-    top = max(counts.values(), default=1)
-    for (sender, receiver), count in counts.items():
+    between = {pair: n for pair, n in counts.items() if pair[0] != pair[1]}
+    top = max(between.values(), default=1)
+    for (sender, receiver), count in between.items():
         start, end = places[sender], places[receiver]
         bend = look.bend if len(places) <= _FEW else _inwards(start, end, look.bend)
         width = max(look.thickest * math.sqrt(count / top), 0.4)
         arrow = FancyArrowPatch(
             start, end, connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>", mutation_scale=7 + 1.6 * width,
             shrinkA=look.node / 2, shrinkB=look.node / 2 + 1, linewidth=width, color=colour[sender],
-            alpha=0.85 if len(counts) <= _NUMBERED else 0.45, zorder=1,
+            alpha=0.85 if len(between) <= _NUMBERED else 0.45, zorder=1,
         )  # fmt: skip
         ax.add_patch(arrow)
-        if len(counts) <= _NUMBERED:
+        if len(between) <= _NUMBERED:
             _number(ax, start, end, count, look)
     silent = set(places) - {sender for sender, _ in counts}
     for one, (x, y) in places.items():

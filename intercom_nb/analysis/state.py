@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.reading import Source, logs_of, read_tables
 from intercom_nb.analysis.tables import TABLES, Frames
+from intercom_nb.analysis.teams import By, teams_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,11 +18,12 @@ __all__ = ["Delivery", "Member", "Membership", "Post", "Run", "State", "Step", "
 
 
 class Member(NamedTuple):
-    """An agent or a person."""
+    """An agent or a person; of a state by teams, also a team."""
 
     agent_id: str
     name: str
     kind: str
+    team: str
 
 
 class Chat(NamedTuple):
@@ -134,6 +136,8 @@ class State:
         Each member's colour, by id: the same one in a picture of a part.
     memberships, messages, deliveries, runs, steps, events : list
         Rows, oldest first.
+    sizes : dict of int
+        Of a state by teams: how many members each team has, by its id.
     """
 
     members: dict[str, Member]
@@ -145,6 +149,7 @@ class State:
     runs: list[Run]
     steps: list[Step]
     events: list[Event]
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> dict[str, str]:
@@ -165,6 +170,29 @@ class State:
         """Return each delivery of a member's message, with the message, oldest first."""
         posts = {message.seq: message for message in self.said}
         return [(posts[delivery.seq], delivery) for delivery in self.deliveries if delivery.seq in posts]
+
+    def grouped(self, by: By) -> "State":
+        """Return the same with each team as one member, who writes to itself where its members write to each other."""
+        teams = dict(zip(self.members, teams_of((one.team for one in self.members.values()), by), strict=True))
+        if not any(teams.values()):
+            return self
+        ids = {one: f"team {team}" if team else one for one, team in teams.items()}  # no id has a space
+        members = {
+            ids[one]: Member(ids[one], teams[one], "team", teams[one]) if teams[one] else member
+            for one, member in self.members.items()
+        }
+        of_names = colours(member.name for member in members.values())
+        return replace(
+            self,
+            members=members,
+            painted={one: of_names[member.name] for one, member in members.items()},
+            sizes=dict(Counter(ids[one] for one, team in teams.items() if team)),
+            memberships=_renamed(self.memberships, ids, "agent_id"),
+            messages=_renamed(self.messages, ids, "sender_id", "receiver_id"),
+            deliveries=_renamed(self.deliveries, ids, "receiver_id"),
+            runs=_renamed(self.runs, ids, "agent_id"),
+            steps=_renamed(self.steps, ids, "agent_id"),
+        )
 
     def busiest(self, most: int) -> "State":
         """Return the part about the members who wrote and heard most; of no more members than that, all of it.
@@ -187,6 +215,10 @@ class State:
             runs=[run for run in self.runs if run.agent_id in ids],
             steps=[step for step in self.steps if step.agent_id in ids],
         )
+
+
+def _renamed(rows: list[Any], ids: Mapping[str, str], *columns: str) -> list[Any]:
+    return [row._replace(**{c: ids.get(getattr(row, c), getattr(row, c)) for c in columns}) for row in rows]
 
 
 def read_state(source: Source) -> State:

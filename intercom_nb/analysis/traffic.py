@@ -1,9 +1,11 @@
 """Who wrote to whom: as counts, as a matrix, as a graph."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from intercom_nb.analysis.reading import Source, frames_from, logs_of, querying
 from intercom_nb.analysis.tables import TABLES, Frames
+from intercom_nb.analysis.teams import By, teams_of
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -50,8 +52,10 @@ def delivery_counts(source: Source) -> dict[str, dict[str, int]]:
     return counts
 
 
-def who_to_whom(source: Source, count: Count = "messages", through: Through = "all") -> "pd.DataFrame":
-    """Return who wrote to whom as a matrix, one row a sender.
+def who_to_whom(
+    source: Source, count: Count = "messages", through: Through = "all", *, by: By = "agent"
+) -> "pd.DataFrame":
+    """Return who wrote to whom as a matrix, one row a sender, or one row a team.
 
     Parameters
     ----------
@@ -64,6 +68,10 @@ def who_to_whom(source: Source, count: Count = "messages", through: Through = "a
         evenly among its receivers, so that the matrix adds up to what the sending runs spent. Persons spend nothing.
     through : {"all", "direct", "group"}
         Only messages between two, only those in group chats, or both.
+    by : {"agent", "team"} or int
+        ``team`` adds up the members of each team, what they wrote to each other on the diagonal; a number adds up by
+        so many levels of the teams' names, so 1 counts ``studio/design`` under ``studio``. Members without a team,
+        persons too, keep their own names, so nobody is left out; one who is called like a team counts with it.
 
     Returns
     -------
@@ -74,7 +82,7 @@ def who_to_whom(source: Source, count: Count = "messages", through: Through = "a
     Raises
     ------
     ValueError
-        If `count` or `through` is none of these.
+        If `count`, `through` or `by` is none of these.
 
     Examples
     --------
@@ -90,59 +98,80 @@ def who_to_whom(source: Source, count: Count = "messages", through: Through = "a
         raise ValueError(f"through={through!r}: right would be 'all', 'direct' or 'group'")
     wanted = ("agents", "deliveries", *(() if count == "messages" else ("messages", "runs")))
     found = frames_from(source, {name: TABLES[name] for name in wanted}, strict=True)
-    members = pd.Index(found["agents"]["name"].drop_duplicates().to_numpy(object))
-    deliveries = found["deliveries"]
+    names, _ = _counted_as(found["agents"], by)
+    place, members = pd.factorize(np.array(names, object))
+    senders, receivers = _ends(found)
+    in_group = found["deliveries"]["chat_id"].notna().to_numpy()
+    chosen = (senders >= 0) & (through == "all" or in_group == (through == "group"))
     amounts = _amounts(found, count)
-    in_group = deliveries["chat_id"].notna()
-    chosen = deliveries["sender"].notna() & (through == "all" or in_group == (through == "group"))
-    told = deliveries[chosen]
     matrix = np.zeros((len(members), len(members)), amounts.dtype)
-    places = tuple(members.get_indexer(told[who].to_numpy(object)) for who in ("sender", "receiver"))
-    np.add.at(matrix, places, amounts[chosen.to_numpy()])
-    labels = members.astype("str")
+    np.add.at(matrix, (place[senders[chosen]], place[receivers[chosen]]), amounts[chosen])
+    labels = pd.Index(members).astype("str")
     return pd.DataFrame(matrix, labels.rename("sender"), labels.rename("receiver"))
+
+
+def _counted_as(agents: "pd.DataFrame", by: By) -> tuple[list[str], list[str]]:
+    """Return the name that each agent counts under, and the team if that is one."""
+    teams = teams_of(agents["team"], by)
+    return [team or name for team, name in zip(teams, agents["name"], strict=True)], teams
+
+
+def _ends(found: "dict[str, pd.DataFrame]") -> Any:
+    """Return the places, among the agents, of each delivery's sender and of its receiver; -1 for the program."""
+    agents = _keys(found["agents"], "agent_id")
+    return tuple(agents.get_indexer(_keys(found["deliveries"], who)) for who in ("sender_id", "receiver_id"))
+
+
+def _keys(frame: "pd.DataFrame", column: str) -> "pd.MultiIndex":
+    """Return the ids of a column; of several logs, each with its log."""
+    import pandas as pd
+
+    return pd.MultiIndex.from_frame(frame[[*(name for name in ("log",) if name in frame), column]])
 
 
 def _amounts(found: "dict[str, pd.DataFrame]", count: Count) -> Any:
     """Return what each delivery counts, as an array in the order of the deliveries."""
     import numpy as np
-    import pandas as pd
 
     deliveries = found["deliveries"]
     if count == "messages":
         return np.ones(len(deliveries), np.int64)
-    log = [name for name in ("log",) if name in deliveries]
     messages = found["messages"]
-    keys = pd.MultiIndex.from_frame(messages[[*log, "seq"]]).get_indexer(
-        pd.MultiIndex.from_frame(deliveries[[*log, "seq"]])
-    )
+    keys = _keys(messages, "seq").get_indexer(_keys(deliveries, "seq"))
     if count == "characters":
         return messages["text"].str.len().to_numpy(np.int64)[keys]
     runs = found["runs"]
     spent = runs["usd"] if count == "usd" else runs["input_tokens"] + runs["output_tokens"]
     sent = runs["n_sent"].to_numpy(np.float64)
     share = spent.to_numpy(np.float64, na_value=np.nan) / np.where(sent > 0, sent, np.nan)
-    by = pd.MultiIndex.from_frame(runs[[*log, "run_id"]])
-    sent_by = by.get_indexer(pd.MultiIndex.from_frame(messages[[*log, "run_id"]]))
+    sent_by = _keys(runs, "run_id").get_indexer(_keys(messages, "run_id"))
     cost = np.where(sent_by < 0, 0.0, np.append(share, np.nan)[sent_by])
     return (cost / np.bincount(keys, minlength=len(messages)).clip(1))[keys]
 
 
-def graph(source: Source) -> "nx.MultiDiGraph":
-    """Return who wrote to whom as a graph: a node for each member, an edge for each delivery.
+def graph(source: Source, *, by: By = "agent") -> "nx.MultiDiGraph":
+    """Return who wrote to whom as a graph: a node for each member, or team, and an edge for each delivery.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, a log, several of them (joined by name), or a folder of logs.
+    by : {"agent", "team"} or int
+        What is a node, as for `who_to_whom`; members of one team who wrote to each other are edges from it to itself.
 
     Returns
     -------
     networkx.MultiDiGraph
         Nodes are names, in the order they were added, with ``id``, ``kind`` (``agent`` or ``person``; None if not
-        known) and ``description``. Edges, oldest first, have ``time`` (datetime, UTC; None if not known), ``seq``
+        known) and ``description``; a team's have its name as ``id``, ``team`` as ``kind``, no description (None) and
+        ``n_members`` (int, names). Edges, oldest first, have ``time`` (datetime, UTC; None if not known), ``seq``
         (int), ``chat`` (name of the group; None between two) and ``characters`` (int). Members nobody wrote to are
         nodes without edges. Texts of the program (*Begin*) have no sender and no edge.
+
+    Raises
+    ------
+    ValueError
+        If `by` is none of these.
 
     Examples
     --------
@@ -154,16 +183,22 @@ def graph(source: Source) -> "nx.MultiDiGraph":
 
     found = frames_from(source, {name: TABLES[name] for name in ("agents", "messages", "deliveries")}, strict=True)
     traffic = nx.MultiDiGraph()
-    agents = found["agents"][["name", "agent_id", "kind", "description"]].astype(object)
-    for name, agent_id, kind, description in agents.where(agents.notna(), None).itertuples(index=False):
-        if name not in traffic:
+    agents = found["agents"].astype(object)
+    names, teams = _counted_as(agents, by)
+    sizes = Counter(team for team, _ in set(zip(teams, agents["name"], strict=True)))
+    facts = agents[["agent_id", "kind", "description"]].where(agents.notna(), None).itertuples(index=False)
+    for name, team, (agent_id, kind, description) in zip(names, teams, facts, strict=True):
+        if team:
+            traffic.add_node(name, id=name, kind="team", description=None, n_members=sizes[team])
+        elif name not in traffic:
             traffic.add_node(name, id=agent_id, kind=kind, description=description)
-    told = found["deliveries"][["sender", "receiver", "created_at", "seq", "chat"]].astype(object)
+    told = found["deliveries"][["created_at", "seq", "chat"]].astype(object)
     told = told.where(told.notna(), None).assign(characters=_amounts(found, "characters"))
-    for sender, receiver, at, seq, chat, characters in told.itertuples(index=False):
-        if sender is not None:
+    for sender, receiver, (at, seq, chat, characters) in zip(*_ends(found), told.itertuples(index=False), strict=True):
+        if sender >= 0:
             time = None if at is None else at.to_pydatetime()
-            traffic.add_edge(sender, receiver, time=time, seq=int(seq), chat=chat, characters=int(characters))
+            edge = {"time": time, "seq": int(seq), "chat": chat, "characters": int(characters)}
+            traffic.add_edge(names[sender], names[receiver], **edge)
     return traffic
 
 
