@@ -98,7 +98,8 @@ def _shown(state: State, counts: Counter[tuple[str, str]]) -> list[str]:
         few = len(state.members) <= _FEW
         lines = [textwrap.fill(label(name, 34), 18) if few else label(name)]
         if size := state.sizes.get(one):
-            lines.append(f"{size:,} {'member' if size == 1 else 'members'}, {counts[one, one]:,} inside")
+            inside = f", {counts[one, one]:,} inside" if counts[one, one] else ""
+            lines.append(f"{size:,} {'member' if size == 1 else 'members'}{inside}")
         shown.append("\n".join(lines))
     return shown
 
