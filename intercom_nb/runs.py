@@ -15,7 +15,7 @@ from intercom_nb.messages import Item, Message
 from intercom_nb.models import Models
 from intercom_nb.routing import Router
 from intercom_nb.steps import Steps
-from intercom_nb.store import A_WHILE_S, Store, Transaction
+from intercom_nb.store import Store, Transaction
 
 __all__ = ["Runs"]
 
@@ -291,7 +291,7 @@ class Runs:
                 with self._store.transaction() as tx:
                     desk.run = self._new_run(tx, desk)
                     # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
-                    tx.patience_s = A_WHILE_S
+                    tx.patience = "more"
             return desk.run
 
     def _new_run(self, tx: Transaction, desk: Desk) -> Run:

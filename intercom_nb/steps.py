@@ -23,7 +23,7 @@ from intercom_nb.models import Origin, Reply, Tape, Usage
 from intercom_nb.notes import NOTE_TOOLS, Notes, NoteTools
 from intercom_nb.routing import Router
 from intercom_nb.runtime import result_of
-from intercom_nb.store import A_MOMENT_S, Store, Transaction
+from intercom_nb.store import Store, Transaction
 from intercom_nb.tools import Tool, ToolCall, plain_name
 
 __all__ = ["Steps"]
@@ -249,7 +249,7 @@ class Steps:
                 tx.add(RunEnded(run.run_id, tx.seq(), micros(tx.time), reason))
                 tx.after(lambda: self._ended(desk, reason))
                 # Who is silent sends nothing: only its own next run, and who waits for quiet, depend on this.
-                tx.patience_s = A_MOMENT_S if reason == "silent" else 0.0
+                tx.patience = "company" if reason == "silent" else "none"
         await result_of(tx.done)
 
     def _carry_out(self, tx: Transaction, desk: Desk, run: Run, reply: Reply) -> list[Item]:

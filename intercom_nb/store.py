@@ -28,7 +28,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError, NewerLogError
@@ -41,14 +41,16 @@ from intercom_nb.wal import lost_bytes
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["A_MOMENT_S", "A_WHILE_S", "Store", "Transaction"]
+__all__ = ["Store", "Transaction"]
 
 _WAL_HEADER = 32  # bytes; a write-ahead log of no more than that holds nothing
 _AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
 # Each commit is a write to the disk itself: what can wait for company goes there with less.
-A_MOMENT_S, A_WHILE_S = 0.002, 0.02
+_A_MOMENT_S, _A_WHILE_S = 0.002, 0.02
 _CROWD = 4  # agents: with more than these at work, everything waits for a moment
 _LOGGER = logging.getLogger(__name__)
+
+Patience: TypeAlias = Literal["none", "company", "more"]
 
 
 class Transaction:
@@ -60,17 +62,18 @@ class Transaction:
         When it began, UTC: one time for all its facts.
     done : Future
         Done once the facts are durable and everything given to `after` has run.
-    patience_s : float
-        For how many seconds it may wait to go into one commit with others; 0 if somebody waits for it.
+    patience : {"none", "company", "more"}
+        How long it may wait to share a commit: not at all, for somebody waits for it; a moment, where other agents are
+        at work; a while, for the same agent has more to come.
     hasten : callable
         Has it written by the log's own thread, if it was left to the loop.
     """
 
-    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "patience_s", "time")
+    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "patience", "time")
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
-        self.patience_s = 0.0
+        self.patience: Patience = "none"
         self.hasten: Callable[[], None] = _nothing
         self.time = now()
         self.facts: list[Fact] = []
@@ -301,7 +304,7 @@ class Store:
             transaction = Transaction(self._seqs)
             yield transaction
             self._waiting.append(transaction)
-            if self._leave_to_loop(transaction.patience_s):
+            if self._leave_to_loop(transaction.patience):
                 transaction.hasten = self._ring
             else:
                 self._ring()
@@ -349,12 +352,12 @@ class Store:
             self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         return self._reads
 
-    def _leave_to_loop(self, patience_s: float) -> bool:
+    def _leave_to_loop(self, patience: Patience) -> bool:
         """Return whether the caller is on the agents' loop, which will write what waits."""
         if self.loop is None or not self.loop.here():
             return False
-        if self.loop.n_at_work > _CROWD:
-            patience_s = max(patience_s, A_MOMENT_S)
+        company = self.loop.n_at_work > (_CROWD if patience == "none" else 1)
+        patience_s = _A_WHILE_S if patience == "more" else _A_MOMENT_S if company else 0.0
         due = time.monotonic() + patience_s
         if due < self._due:
             self._due = due
