@@ -339,7 +339,7 @@ def polling(n):
 
 
 def measure_peer(goals, server, *, repeats, folder, python):
-    """Measure the CPU of a turn beside openai-agents, with the same items."""
+    """Measure the CPU of a turn, for each of its model calls, beside openai-agents with the same items."""
     if python is None:
         print("openai-agents: left out; --peer-python names a Python that has it")
         return
@@ -353,7 +353,8 @@ def measure_peer(goals, server, *, repeats, folder, python):
     found = []
     for _ in range(repeats):
         with opened(server, log, folder) as (intercom, agents):
-            ours = cpu_of(let_all_turn, intercom, agents, 999) / AGENTS
+            steps = intercom.spent.steps
+            ours = cpu_of(pass_on, intercom, agents, 999) / (intercom.spent.steps - steps)
         command = [python, str(Path(__file__).with_name("peer.py"))]
         peer = subprocess.run(command, input=asked, capture_output=True, text=True, check=True).stdout  # noqa: S603 - given
         found.append(ours / float(peer))
