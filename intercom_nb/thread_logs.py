@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -38,13 +38,12 @@ class ThreadLogs:
     def __call__(self, facts: Sequence[Fact]) -> None:
         """Write what was added to conversations, each agent's in one go; called by the log, once it is durable."""
         shown = {(fact.agent_id, fact.turn_idx): fact.chat_list for fact in facts if isinstance(fact, RunBegan)}
-        texts: dict[str, str] = {}
+        texts: dict[str, list[str]] = {}
         for fact in facts:
             if isinstance(fact, ItemsAdded):
                 first = _text(fact.items[0], shown.get((fact.agent_id, fact.idx)))
-                texts[fact.agent_id] = "".join([texts.get(fact.agent_id, ""), first, *map(_text, fact.items[1:])])
-        for agent_id, text in texts.items():
-            self._append(agent_id, text)
+                texts.setdefault(fact.agent_id, []).extend([first, *map(_text, fact.items[1:])])
+        self._append(texts)
 
     def rewrite(self, store: Store) -> None:
         """Write everything anew from the log: a crash may have come between the log and these files."""
@@ -55,23 +54,30 @@ class ThreadLogs:
         )
         for agent_id, payload, chat_list in rows:
             texts.setdefault(agent_id, []).append(_text(json.loads(payload), chat_list))
-        for agent_id, parts in texts.items():
-            self._append(agent_id, "".join(parts))
+        self._append(texts)
 
-    def _append(self, agent_id: str, text: str) -> None:
-        path = self._paths.get(agent_id)
-        # The first write of a service replaces what an earlier one of the same name has left.
-        mode: Literal["wb", "ab"] = "wb" if path is None else "ab"
-        if path is None:
-            path = self._paths[agent_id] = str(self.folder / file_name(self._name_of(agent_id)))
-        try:
-            if len(self._paths) == 1:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            # Bytes, and no Path: once for each step, either costs as much as the write.
-            with open(path, mode) as file:  # noqa: PTH123
-                file.write(text.encode())
-        except OSError as error:
-            _LOGGER.warning("thread log %s cannot be written: %s", path, error)
+    def _append(self, texts: Mapping[str, Sequence[str]]) -> None:
+        for agent_id, parts in texts.items():
+            path = self._paths.get(agent_id)
+            # The first write of a service replaces what an earlier one of the same name has left.
+            mode: Literal["wb", "ab"] = "wb" if path is None else "ab"
+            if path is None:
+                path = self._paths[agent_id] = str(self.folder / file_name(self._name_of(agent_id)))
+            data = "".join(parts).encode()
+            try:
+                try:
+                    _write(path, mode, data)
+                except FileNotFoundError:  # no folder yet, or no more
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    _write(path, mode, data)
+            except OSError as error:
+                _LOGGER.warning("thread log %s cannot be written: %s", path, error)
+
+
+def _write(path: str, mode: Literal["wb", "ab"], data: bytes) -> None:
+    # Bytes, and no Path: once for each step, either costs as much as the write.
+    with open(path, mode) as file:  # noqa: PTH123
+        file.write(data)
 
 
 def _text(item: Item, chat_list: str | None = None) -> str:

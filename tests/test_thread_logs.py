@@ -1,6 +1,7 @@
 """The seed's thread logs: its form, written as items are committed, whole again after opening, and unforgeable."""
 
 import re
+import shutil
 
 import pytest
 
@@ -213,3 +214,19 @@ def test_a_thread_log_that_cannot_be_written_stops_nobody(intercom, tmp_path, ca
     assert intercom.wait(30) == "quiet"
     assert "cannot be written" in caplog.text
     assert len(intercom.messages) == 2
+
+
+def test_a_folder_that_was_deleted_is_made_again(scripted, tmp_path):
+    """While the service runs, too: what is said from then on is in it, of those who have spoken before as well."""
+    intercom = scripted(default="Fine.", logs=tmp_path)
+    intercom.add(Agent("Ann"))
+    intercom.start()
+    intercom["ann"].begin()
+    assert intercom.wait(5) == "quiet"
+
+    shutil.rmtree(intercom.thread_logs)
+    intercom["ann"].send_message("Once more.")
+    assert intercom.wait(5) == "quiet"
+
+    assert "Once more." in text_of(intercom, "Ann")
+    assert "Begin" not in text_of(intercom, "Ann")
