@@ -33,7 +33,7 @@ from pathlib import Path
 from fake_server import FakeServer
 from goals import Goals
 from roles import mission
-from turns import FIELDS, UNLIMITED, lift_pace
+from turns import FIELDS, lift_pace, settings_of
 
 from intercom_nb import Agent, InterComService, messages_df, runs_df, steps_df
 
@@ -141,8 +141,8 @@ def foreseen(roles, without=None):
 
 def society(server, folder, roles, *, name="shapes"):
     """Return a service with an agent for each role; its logs are in a new folder, where no others are."""
-    settings = {"model": "fake", "base_url": server.url, "api_key": "none", "limits": UNLIMITED}
-    intercom = InterComService(name, logs=tempfile.mkdtemp(dir=folder), context=UNCOMPACTED, **settings)
+    logs = tempfile.mkdtemp(dir=folder)
+    intercom = InterComService(name, logs=logs, context=UNCOMPACTED, **settings_of(server))
     draw = random.Random(len(roles))  # noqa: S311 - nothing secret
     for k, role in enumerate(roles):
         known, wanted = (", ".join(draw.sample(FIELDS.split(), 3)) for _ in range(2))
@@ -296,7 +296,7 @@ def measure_together(goals, server, *, repeats, sizes, folder):  # noqa: ARG001 
     for k in (1, 10, 100):
         with society(server, folder, [{}, *[{"tell": [0]}] * k, {}]) as intercom:
             *agents, warm = intercom.registry.get_agents()
-            for group in ([warm], agents):  # until the first call to a server has ended, the others wait, up to 2 s
+            for group in ([warm], agents):  # until the first call to a server has ended, the others wait a moment
                 for agent in group:
                     agent.begin()
                 assert intercom.wait(60, progress=False) == "quiet"

@@ -10,7 +10,6 @@ Prints a table and writes ``benchmarks/results/tokens.json``; the exit status sa
 """
 
 import json
-import math
 import random
 import sys
 import uuid
@@ -18,15 +17,13 @@ import uuid
 import httpx2
 import openai
 from goals import Goals
-from turns import FIELDS
+from turns import FIELDS, TEXT, UNLIMITED
 
-from intercom_nb import Agent, InterComService, Limits, OfflineAssistant, ScriptedAssistant
+from intercom_nb import Agent, InterComService, OfflineAssistant, ScriptedAssistant
 from intercom_nb.demos import cast
 from intercom_nb.messages import read_turn
 
 TURNS, AGENTS = 10, 100
-UNLIMITED = Limits(runs=math.inf, tokens=math.inf, usd=math.inf, seconds=math.inf)
-TEXT = "What do you think of the second draft, and what should be in the third? The plan is due on Friday, page {}."
 ANSWER = "Understood: this is what I think of it, and what I would do next, at about the length of a usual answer."
 
 

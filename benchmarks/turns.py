@@ -54,10 +54,15 @@ statistics taxes textiles theatre tourism traffic translation transport travel v
 TOOLS = [tool.schema for tool in CHAT_TOOLS.values()]
 
 
+def settings_of(server):
+    """Return the settings of a service whose agents the fake server answers."""
+    return {"model": "fake", "base_url": server.url, "api_key": "none", "limits": UNLIMITED}
+
+
 def service(server, logs, **more):
     """Return a service whose agents the fake server answers."""
-    settings = {"model": "fake", "base_url": server.url, "api_key": "none", "limits": UNLIMITED, **more}
-    return InterComService("bench" if logs else "bench without log", logs=logs, **settings)  # so that both may run
+    name = "bench" if logs else "bench without log"  # so that both may run
+    return InterComService(name, logs=logs, **settings_of(server), **more)
 
 
 def add_agents(intercom, n, *, name="Agent"):
@@ -96,8 +101,7 @@ def opened(server, log, folder):
     """Give a service that goes on with a copy of a log, and its agents; it is warm, and has read what it will."""
     copy = Path(tempfile.mkdtemp(dir=folder)) / log.name
     shutil.copy(log, copy)
-    settings = {"model": "fake", "base_url": server.url, "api_key": "none", "limits": UNLIMITED}
-    with InterComService.open(copy, **settings) as intercom:
+    with InterComService.open(copy, **settings_of(server)) as intercom:
         agents = intercom.registry.get_agents()
         pass_on(intercom, agents[AGENTS:], 0)
         lift_pace(intercom)

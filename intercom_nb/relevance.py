@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from intercom_nb.search import SHORTEST_BEGINNING, telling_words
+from intercom_nb.search import may_begin, telling_words
 from intercom_nb.synonyms import senses_of, stems
 from intercom_nb.words import stem
 
@@ -183,7 +183,7 @@ class Relevance:
         beginnings: list[str] = []
         for word in words:
             terms[word] = terms.get(word, 0) + self._rarity(len(self._having.get(word, ())))
-            if len(word) >= SHORTEST_BEGINNING and word.isalpha():
+            if may_begin(word):
                 beginnings.append(word)
                 for place in range(bisect_left(self._words, word), len(self._words)):
                     if not (longer := self._words[place]).startswith(word):

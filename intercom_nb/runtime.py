@@ -29,7 +29,7 @@ async def result_of(future: Future[T]) -> T:
     loop, here = asyncio.get_running_loop(), threading.get_ident()
     waiter: asyncio.Future[None] = loop.create_future()
 
-    def wake(_: object = None) -> None:
+    def wake() -> None:
         if not waiter.done():
             waiter.set_result(None)
 

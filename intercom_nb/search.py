@@ -10,10 +10,10 @@ from itertools import islice
 from intercom_nb.synonyms import senses, spelled
 from intercom_nb.words import FUNCTION_WORDS, WORD
 
-__all__ = ["SHORTEST_BEGINNING", "AgentIndex", "fused", "telling_words"]
+__all__ = ["AgentIndex", "fused", "may_begin", "telling_words"]
 
 _MOST_WORDS = 32  # of a query: what is longer is a text, and its first words say what it is about
-SHORTEST_BEGINNING = 5  # letters of a word that may also be the beginning of another: "photo", not "car"
+_SHORTEST_BEGINNING = 5  # letters
 _TABLE = "CREATE VIRTUAL TABLE agents USING fts5(name, description, mission, about, aim, tokenize = 'porter unicode61')"
 _BY_WORDS = (
     "SELECT key FROM agents JOIN keys ON agents.rowid = keys.number WHERE agents MATCH ? "
@@ -106,9 +106,14 @@ def telling_words(query: str) -> list[str]:
     return list(islice(about or telling or given, _MOST_WORDS))
 
 
+def may_begin(word: str) -> bool:
+    """Return whether a word may also be the beginning of another one: "photo", not "car" or a number."""
+    return len(word) >= _SHORTEST_BEGINNING and word.isalpha()
+
+
 def _terms(word: str) -> Iterator[str]:
     yield f'"{word}"'
-    if len(word) >= SHORTEST_BEGINNING and word.isalpha():
+    if may_begin(word):
         yield f'"{word}"*'
 
 

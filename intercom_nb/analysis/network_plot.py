@@ -93,9 +93,8 @@ def _title(state: State, counts: Counter[tuple[str, str]]) -> str:
 
 def _shown(state: State, counts: Counter[tuple[str, str]]) -> list[str]:
     """Return what stands beside each dot: a name; under a team's, how many are in it and what they wrote inside."""
-    shown = []
+    shown, few = [], len(state.members) <= _FEW
     for one, name in state.names.items():
-        few = len(state.members) <= _FEW
         lines = [textwrap.fill(label(name, 34), 18) if few else label(name)]
         if size := state.sizes.get(one):
             inside = f", {counts[one, one]:,} inside" if counts[one, one] else ""

@@ -52,7 +52,7 @@ def overview_png(source: Source) -> bytes:
     _transcript(figure.add_subplot(grid[0, 1]), state)
     draw_graph(state, figure.add_subplot(grid[0, 0]))
     if shown := crowded(len(state.members), everybody, at_most=_MOST):
-        figure.suptitle(shown.removeprefix("; t").join(("T", "")), x=0.01, ha="left", fontsize=11)
+        figure.suptitle(f"T{shown.removeprefix('; t')}", x=0.01, ha="left", fontsize=11)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()

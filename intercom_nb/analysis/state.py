@@ -181,11 +181,10 @@ class State:
             ids[one]: Member(ids[one], teams[one], "team", teams[one]) if teams[one] else member
             for one, member in self.members.items()
         }
-        of_names = colours(member.name for member in members.values())
         return replace(
             self,
             members=members,
-            painted={one: of_names[member.name] for one, member in members.items()},
+            painted=_painted(members),
             sizes=dict(Counter(ids[one] for one, team in teams.items() if team)),
             memberships=_renamed(self.memberships, ids, "agent_id"),
             messages=_renamed(self.messages, ids, "sender_id", "receiver_id"),
@@ -215,6 +214,11 @@ class State:
             runs=[run for run in self.runs if run.agent_id in ids],
             steps=[step for step in self.steps if step.agent_id in ids],
         )
+
+
+def _painted(members: Mapping[str, Member]) -> dict[str, str]:
+    of_names = colours(member.name for member in members.values())
+    return {one: of_names[member.name] for one, member in members.items()}
 
 
 def _renamed(rows: list[Any], ids: Mapping[str, str], *columns: str) -> list[Any]:
@@ -277,8 +281,7 @@ def _of_frames(frames: Frames) -> dict[str, State]:
 def _state(tables: "Mapping[str, pa.Table]") -> State:
     rows = {name: _rows(tables[name], row) for name, row in _ROWS.items()}
     rows["members"] = {member.agent_id: member for member in rows.pop("agents")}
-    of_names = colours(member.name for member in rows["members"].values())
-    rows["painted"] = {one: of_names[member.name] for one, member in rows["members"].items()}
+    rows["painted"] = _painted(rows["members"])
     rows["chats"] = dict(rows["chats"])
     rows["deliveries"].sort(key=lambda delivery: delivery.seq)
     return State(**rows)
