@@ -78,7 +78,7 @@ notebooks: $(STAMP)  ## Run every notebook again and store its outputs; renew th
 # 3.11 is where the resolution begins, whichever Python runs it.
 lock: $(STAMP)  ## Resolve requirements-dev.lock anew
 	$(BIN)/uv --no-config pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 \
-		--generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements-dev.lock
+		--generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements-dev.lock
 
 clean:  ## Remove .venv and everything the tools left behind
 	rm -rf .venv build dist htmlcov .coverage .coverage.*
