@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow.parquet  # noqa: F401 - loaded before the clock starts
 
 from intercom_nb.analysis import messages_df
-from intercom_nb.schema import SCHEMA, VERSION
+from intercom_nb.log.schema import SCHEMA, VERSION
 
 AGENTS, CHATS, LENGTH = 64, 8, 200
 RESULTS = Path(__file__).parent / "results" / "read_million.json"

@@ -21,7 +21,7 @@ from turns import FIELDS, TEXT, UNLIMITED
 
 from intercom_nb import Agent, InterComService, OfflineAssistant, ScriptedAssistant
 from intercom_nb.demos import cast
-from intercom_nb.messages import read_turn
+from intercom_nb.texts.turns import read_turn
 
 TURNS, AGENTS = 10, 100
 ANSWER = "Understood: this is what I think of it, and what I would do next, at about the length of a usual answer."

@@ -33,9 +33,9 @@ from fake_server import FakeServer
 from goals import Goals
 
 from intercom_nb import Agent, InterComService, Limits
-from intercom_nb.chat_tools import CHAT_TOOLS
-from intercom_nb.facts import Posted
-from intercom_nb.messages import ChatEntry, chat_list_text
+from intercom_nb.log.facts import Posted
+from intercom_nb.routing.chat_tools import CHAT_TOOLS
+from intercom_nb.texts.turns import ChatEntry, chat_list_text
 
 AGENTS = 16
 OTHERS = 4  # with whom a service warms up

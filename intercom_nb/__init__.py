@@ -3,7 +3,6 @@
 >>> from intercom_nb import Agent, InterComService
 """
 
-from intercom_nb.agent import Agent
 from intercom_nb.analysis import (
     Frames,
     activity,
@@ -41,8 +40,8 @@ from intercom_nb.analysis import (
     tool_calls_df,
     who_to_whom,
 )
-from intercom_nb.builder import AgentBuilder, AgentReport, BuildReport
-from intercom_nb.chat import Chat
+from intercom_nb.builder.builder import AgentBuilder, AgentReport, BuildReport
+from intercom_nb.builder.folders import load_agents, save_agents
 from intercom_nb.errors import (
     AgentFolderError,
     ChatRuleError,
@@ -60,15 +59,17 @@ from intercom_nb.errors import (
     ToolCallError,
     UnknownIdError,
 )
-from intercom_nb.folders import load_agents, save_agents
-from intercom_nb.lab import LabRun, MissionLab
+from intercom_nb.lab.lab_run import LabRun
+from intercom_nb.lab.mission_lab import MissionLab
 from intercom_nb.limits import Limits, Spent
+from intercom_nb.members.agent import Agent
+from intercom_nb.members.chat import Chat
+from intercom_nb.members.person import Person
 from intercom_nb.messages import Message
 from intercom_nb.models import Delta
-from intercom_nb.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
-from intercom_nb.person import Person
-from intercom_nb.prices import Price
-from intercom_nb.service import InterComService
+from intercom_nb.models.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
+from intercom_nb.models.prices import Price
+from intercom_nb.service.service import InterComService
 from intercom_nb.views import AgentsView, Dashboard, GraphView, Timeline, Transcript, snapshot, to_html
 
 __version__ = "0.1.0"

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
@@ -18,10 +18,11 @@ import pydantic
 import pydantic_core
 
 from intercom_nb.errors import InvalidToolError, ToolCallError, listed
-from intercom_nb.messages import clean
 from intercom_nb.notebook import keep_output_out_of_cells
+from intercom_nb.texts.names import clean
 
-__all__ = ["Tool", "ToolCall", "plain_name"]
+__all__ = ["Tool", "ToolCall", "functions_by_name"]
+
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -130,11 +131,6 @@ class Tool:
         return _text(await _in_thread(self.function, values))
 
 
-def plain_name(written: str) -> str:
-    """Return a tool's name or an id without what models wrap around it: spaces, quotes, a ``functions.`` prefix."""
-    return written.strip().strip("\"'`“”‘’").strip().removeprefix("functions.").strip()
-
-
 def _arguments_model(
     function: Callable[..., Any], name: str, described: docstring_parser.Docstring, *, method: bool
 ) -> type[pydantic.BaseModel]:
@@ -233,3 +229,8 @@ async def _in_thread(function: Callable[..., Any], values: dict[str, Any]) -> An
 
     threading.Thread(target=work, name=f"intercom tool {function.__name__}", daemon=True).start()
     return await outcome
+
+
+def functions_by_name(functions: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return functions by their names."""
+    return {function.__name__: function for function in functions}

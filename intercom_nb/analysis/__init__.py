@@ -1,7 +1,7 @@
 """The log as tables and graphs: who said what to whom. Heavy libraries are loaded when first used."""
 
+from intercom_nb.analysis.activity import activity
 from intercom_nb.analysis.colours import colours
-from intercom_nb.analysis.comparison import comparison
 from intercom_nb.analysis.exports import to_graphml, to_markdown, to_mermaid, to_parquet
 from intercom_nb.analysis.frames import (
     agents_df,
@@ -18,16 +18,17 @@ from intercom_nb.analysis.frames import (
 )
 from intercom_nb.analysis.goals import demo_goals
 from intercom_nb.analysis.measures import agent_measures, conversation_measures, left_alone
-from intercom_nb.analysis.network_plot import plot_graph
-from intercom_nb.analysis.over_time import activity
-from intercom_nb.analysis.overview_plot import overview_png
-from intercom_nb.analysis.plots import plot_activity, plot_cost, plot_who_to_whom
+from intercom_nb.analysis.plots.activity import plot_activity
+from intercom_nb.analysis.plots.cost import plot_cost
+from intercom_nb.analysis.plots.graph import plot_graph
+from intercom_nb.analysis.plots.overview import overview_png
+from intercom_nb.analysis.plots.timeline import plot_timeline
+from intercom_nb.analysis.plots.who_to_whom import plot_who_to_whom
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.replies import replies_df
 from intercom_nb.analysis.spending import cost
 from intercom_nb.analysis.tables import Frames
 from intercom_nb.analysis.thread_log_reader import read_thread_logs
-from intercom_nb.analysis.timeline_plot import plot_timeline
 from intercom_nb.analysis.traffic import collapse, delivery_counts, graph, who_to_whom
 from intercom_nb.analysis.waste import redundant_messages
 
@@ -40,7 +41,6 @@ __all__ = [
     "chats_df",
     "collapse",
     "colours",
-    "comparison",
     "conversation_measures",
     "cost",
     "deliveries_df",

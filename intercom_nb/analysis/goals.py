@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from intercom_nb.analysis.measures import how_it_stopped
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.replies import answered_by
-from intercom_nb.analysis.state import Post, State, stacked
+from intercom_nb.analysis.rows import Post, State, stacked
 
 if TYPE_CHECKING:
     import pandas as pd

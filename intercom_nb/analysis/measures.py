@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.replies import answered_by, delay_s
+from intercom_nb.analysis.rows import Post, State, read_state, stacked
 from intercom_nb.analysis.spending import Cost, spending
-from intercom_nb.analysis.state import Post, State, read_state, stacked
-from intercom_nb.lifecycle import sentence
 from intercom_nb.limits import Limits
+from intercom_nb.texts.reasons import sentence
 
 if TYPE_CHECKING:
     import networkx as nx

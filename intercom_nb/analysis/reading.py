@@ -9,40 +9,29 @@ log that is open in this process, a running service's above all, is read by the 
 import os
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
-from urllib.parse import quote
+from typing import TYPE_CHECKING, TypeAlias
 
 from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table, labelled, named, typed
 from intercom_nb.analysis.tables import NAMES, Frames, Table
-from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
-from intercom_nb.schema import VERSION
-from intercom_nb.store import Store
+from intercom_nb.errors import LogDamagedError, LogError
+from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, check_readable, connected, path_of, uri_of
+from intercom_nb.log.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["HasStore", "Query", "Source", "frames_from", "logs_of", "querying", "read_tables"]
+__all__ = ["Source", "frames_from", "logs_of", "read_tables"]
 
 _AT_ONCE = 65_536  # rows in one batch: enough for Arrow, little for memory
-_WAIT_S = 10  # for a log that is just being closed
-_ONE_AT_A_TIME = threading.RLock()  # so that whether a file is open here stays true while it is read
-
-
-class HasStore(Protocol):
-    """A service, as far as its log is concerned."""
-
-    store: Store
 
 
 Source: TypeAlias = HasStore | str | Path | Sequence[HasStore | str | Path] | Frames
 """A service, also while it runs; the path of a log; a list of either, or a folder of logs; or frames already read."""
 
-Query: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 _Read: TypeAlias = "Callable[[Table], pa.Table]"
 
 
@@ -80,23 +69,6 @@ def _stem(store: Store) -> str:
     return store.meta["name"] if store.path is None else store.path.stem
 
 
-@contextmanager
-def querying(log: HasStore | str | Path) -> Iterator[Query]:
-    """Give a function that runs queries on one state of a log. Loads neither pandas nor pyarrow.
-
-    Raises
-    ------
-    LogError
-        If there is no such log, or it cannot be read as one.
-    """
-    if not isinstance(log, str | Path) and log.store.path is None:
-        with log.store.reading() as query:
-            yield query
-        return
-    with _ONE_AT_A_TIME, _connected(_path(log)) as connection:
-        yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
-
-
 def read_tables(log: HasStore | Path, tables: Mapping[str, Table]) -> "dict[str, pa.Table]":
     """Return tables of one log, all of them of one moment.
 
@@ -116,53 +88,16 @@ def _arrow_reader(log: HasStore | Path) -> Iterator[_Read]:
         with log.store.reading() as query:
             yield lambda table: arrow_table(query(table.sql), table)
         return
-    path = _path(log)
-    with _ONE_AT_A_TIME:
+    path = path_of(log)
+    with ONE_AT_A_TIME:
         is_open = _is_open_here(path)
-        with _connected(path) as connection:
-            _check(path, connection)
+        with connected(path) as connection:
+            check_readable(path, connection)
             if is_open:
                 yield lambda table: _in_batches(connection, table)
                 return
         with _through_adbc(path) as read:
             yield read
-
-
-def _path(log: HasStore | str | Path) -> Path:
-    path = Path(log) if isinstance(log, str | Path) else Path(str(log.store.path))
-    if not path.is_file():
-        raise LogError(path, "there is no such log; give a service, or the path that its .log names")
-    return path
-
-
-def _uri(path: Path) -> str:
-    return f"file:{quote(str(path))}?mode=ro"
-
-
-@contextmanager
-def _connected(path: Path) -> Iterator[sqlite3.Connection]:
-    """Give a connection of the standard library, reading one state of a log."""
-    connection = sqlite3.connect(_uri(path), uri=True, isolation_level=None, timeout=_WAIT_S)
-    with closing(connection):
-        try:
-            connection.execute("BEGIN")
-            yield connection
-        except sqlite3.Error as error:
-            raise LogDamagedError(path, f"cannot be read as a log of intercom_nb ({error})") from None
-
-
-def _check(path: Path, connection: sqlite3.Connection) -> None:
-    try:
-        found = int(dict(connection.execute("SELECT key, value FROM meta"))["schema"])
-    except (sqlite3.OperationalError, KeyError, ValueError):
-        raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole") from None
-    if found > VERSION:
-        raise NewerLogError(path, found, VERSION)
-    (pages,), (page_bytes,) = (connection.execute(f"PRAGMA page_{what}").fetchone() for what in ("count", "size"))
-    size = path.stat().st_size
-    # While it is being written, its newest pages may be in the file beside it.
-    if size < pages * page_bytes and not path.with_name(path.name + "-wal").exists():
-        raise LogDamagedError(path, f"was cut short: {size} of {pages * page_bytes} bytes; go back to a copy of it")
 
 
 def _is_open_here(path: Path) -> bool:
@@ -194,7 +129,7 @@ def _through_adbc(path: Path) -> Iterator[_Read]:
 
     # Not autocommit: everything up to the end is one transaction, so one state of the log.
     try:
-        with adbc.connect(_uri(path), autocommit=False) as connection, connection.cursor() as cursor:
+        with adbc.connect(uri_of(path), autocommit=False) as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_ROWS.value: str(_AT_ONCE)})
 
             def read(table: Table) -> "pa.Table":

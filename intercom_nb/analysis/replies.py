@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source
-from intercom_nb.analysis.state import Post, State, stacked
+from intercom_nb.analysis.rows import Post, State, stacked
 
 if TYPE_CHECKING:
     import pandas as pd

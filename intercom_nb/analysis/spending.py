@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source
-from intercom_nb.analysis.state import State, Step, stacked
+from intercom_nb.analysis.rows import State, Step, stacked
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from intercom_nb.errors import LogDamagedError
-from intercom_nb.messages import ChatEntry, Incoming, unescape
+from intercom_nb.texts.turns import ChatEntry, Incoming, unescape
 
 __all__ = ["Entry", "parse"]
 

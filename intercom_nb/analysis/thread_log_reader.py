@@ -12,8 +12,8 @@ from intercom_nb.analysis.arrow import frame_of
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.thread_log_parser import Entry, parse
 from intercom_nb.errors import LogError
-from intercom_nb.messages import Incoming
-from intercom_nb.thread_logs import file_name
+from intercom_nb.log.thread_logs import file_name
+from intercom_nb.texts.turns import Incoming
 
 __all__ = ["read_thread_logs"]
 

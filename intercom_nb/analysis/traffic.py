@@ -3,9 +3,10 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
-from intercom_nb.analysis.reading import Source, frames_from, logs_of, querying
+from intercom_nb.analysis.reading import Source, frames_from, logs_of
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.teams import By, teams_of
+from intercom_nb.log.reading import querying
 
 if TYPE_CHECKING:
     import networkx as nx

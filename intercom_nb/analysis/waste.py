@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.rows import Membership, Post, State, stacked
 from intercom_nb.analysis.spending import Cost, Spending, spending
-from intercom_nb.analysis.state import Membership, Post, State, stacked
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from intercom_nb.messages import Item, clean
+from intercom_nb.messages import Item
 from intercom_nb.models.values import Usage
+from intercom_nb.texts.names import clean
 from intercom_nb.tools import ToolCall
 
 __all__ = ["Read", "read", "usage_of", "without_nulls"]

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from intercom_nb.analysis.reading import Query
 from intercom_nb.errors import listed
-from intercom_nb.views.facts_feed import texts_between
+from intercom_nb.log.reading import Query
+from intercom_nb.views.feed import texts_between
 
 __all__ = ["answer"]
 

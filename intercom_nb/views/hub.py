@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from intercom_nb.errors import LogError
-from intercom_nb.facts import Fact
+from intercom_nb.log.facts import Fact
+from intercom_nb.log.store import Store
 from intercom_nb.notebook import keep_output_out_of_cells
-from intercom_nb.store import Store
-from intercom_nb.views.facts_feed import Changed
+from intercom_nb.views.feed import Changed
 
 __all__ = ["Hub", "Live", "Pace"]
 

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from intercom_nb.analysis.reading import HasStore, Query, querying
-from intercom_nb.views.facts_feed import TEXTS, facts_since, texts_between
+from intercom_nb.log.reading import HasStore, Query, querying
+from intercom_nb.views.feed import TEXTS, facts_since, texts_between
 from intercom_nb.views.widget import bundle
 
 __all__ = ["to_html"]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.analysis import overview_png
-from intercom_nb.analysis.reading import HasStore, querying
+from intercom_nb.log.reading import HasStore, querying
 
 __all__ = ["one_line", "picture", "snapshot"]
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from intercom_nb.analysis.reading import Query, querying
 from intercom_nb.errors import InterComError, LogError
-from intercom_nb.store import Store
+from intercom_nb.log.reading import Query, querying
+from intercom_nb.log.store import Store
 from intercom_nb.views.actions import Doing, do
 from intercom_nb.views.answers import answer
-from intercom_nb.views.facts_feed import Changed, Facts, changed_facts, facts_since, last_seq
+from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, last_seq
 from intercom_nb.views.hub import Hub, Live
 from intercom_nb.views.snapshot import one_line, picture
 from intercom_nb.views.widget import make_widget

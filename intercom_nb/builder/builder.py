@@ -1,0 +1,268 @@
+"""The agent builder: what a folder of agents would change in a service, and the changing of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from intercom_nb.builder.folders import agents_folder, load_agents, save_agents
+from intercom_nb.builder.panel import FolderPanel
+from intercom_nb.log.reading import querying
+from intercom_nb.members.agent import Agent
+from intercom_nb.members.cards import report_html
+from intercom_nb.service.service import InterComService
+from intercom_nb.texts.documents import split_documents, with_documents
+from intercom_nb.texts.instructions import WHOLE
+
+__all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
+
+_NEWEST = """
+SELECT agent_id, kind, name, description, mission, model, tools, mail, team, notes, context FROM agents
+WHERE (agent_id, version) IN (SELECT agent_id, MAX(version) FROM agents GROUP BY agent_id) ORDER BY rowid
+"""
+
+
+class _Known(NamedTuple):
+    """An agent or person, as the newest version in the log has it."""
+
+    id: str
+    kind: str
+    name: str
+    description: str
+    mission: str
+    model: str | None
+    tools: str
+    mail: str
+    team: str
+    notes: int
+    context: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """How one agent of a folder and of a service compare.
+
+    Attributes
+    ----------
+    name : str
+        Whose.
+    state : str
+        ``new``, ``changed``, ``up to date``, ``no folder`` (it is in the service only and stays), or ``left out`` (a
+        person of the service has its name).
+    changes : tuple of str
+        What `AgentBuilder.apply` changes: ``mission``, ``instructions``, ``files``, ``description``.
+    left : tuple of str
+        What it leaves, one sentence each: a service keeps an agent's name, id, model, tools, mail,
+        team, notes and context.
+    """
+
+    name: str
+    state: str
+    changes: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """State, changes and what is left, in one line."""
+        about = [", ".join(self.changes)] if self.changes else []
+        about += [f"left as it is: {'; '.join(self.left)}"] if self.left else []
+        return f"{self.state}: {'; '.join(about)}" if about else self.state
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BuildReport:
+    """How a folder of agents and a service compare, or compared before it was applied.
+
+    Attributes
+    ----------
+    agents : tuple of AgentReport
+        Those of the folder in its order, then those without a folder.
+    where : str
+        Of the folder.
+    applied : bool
+        Whether this was done, or would be.
+    """
+
+    agents: tuple[AgentReport, ...]
+    where: str
+    applied: bool = False
+
+    def of(self, state: str) -> list[str]:
+        """Return the names of the agents in a state, such as ``new``."""
+        return [agent.name for agent in self.agents if agent.state == state]
+
+    @property
+    def title(self) -> str:
+        """How many agents are in which state, in one line."""
+        states = dict.fromkeys(agent.state for agent in self.agents)
+        told = ", ".join(f"{len(self.of(state))} {state}" for state in states)
+        return f"{self.where}, {'applied' if self.applied else 'not applied'}: {told}"
+
+    def __repr__(self) -> str:
+        width = max(len(agent.name) for agent in self.agents)
+        return "\n".join([f"<{self.title}>", *(f"  {agent.name:<{width}}  {agent.text}" for agent in self.agents)])
+
+    def _repr_html_(self) -> str:
+        return report_html(f"Agents of {self.title}", [(agent.name, agent.text) for agent in self.agents])
+
+
+class AgentBuilder:
+    """A folder of agents, and what it would change in a service. The folder is read anew each time.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        The folder, as for `load_agents`. Default: ``AGENTS_PATH``.
+    tools : iterable of callable, optional
+        The functions that the agents' settings name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, InterComService("studio", logs=None) as studio:
+    ...     _ = save_agents([Agent("Ann", mission="Plan parties."), Agent("Bob")], folder)
+    ...     builder = AgentBuilder(folder)
+    ...     _ = builder.apply(studio)
+    ...     studio["ann"].mission = "Plan picnics."
+    ...     [(agent.name, agent.text) for agent in builder.report(studio).agents]
+    [('Ann', 'changed: mission'), ('Bob', 'up to date')]
+    """
+
+    def __init__(self, path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> None:
+        self.path = agents_folder(path)
+        self._tools = tuple(tools)
+        self._panel: FolderPanel | None = None
+
+    def __repr__(self) -> str:
+        return f"<AgentBuilder of {self.path}; report(intercom) says what is new, apply(intercom) does it>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it
+        """Return an editor of the folder for a browser, and one line of text."""
+        if self._panel is None:
+            self._panel = FolderPanel(self)
+        return self._panel.bundle() | {"text/plain": repr(self)}
+
+    @property
+    def texts(self) -> dict[str, tuple[str, str]]:
+        """Name → description and mission (or whole instructions, without its documents) of each agent."""
+        told = {agent.name: (agent.description, agent.mission.removeprefix(WHOLE)) for agent in self.agents}
+        return {name: (description, split_documents(text)[0]) for name, (description, text) in told.items()}
+
+    def edit(self, name: str, *, description: str | None = None, mission: str | None = None) -> None:
+        """Write an agent's folder anew: its description, its mission, or both; a new folder for a new name.
+
+        Documents and settings stay as they are; where the folder holds whole instructions, `mission` replaces those.
+
+        Raises
+        ------
+        AgentFolderError
+            If something in the folder is wrong; then nothing is written.
+        InvalidNameError
+            If a new agent's name cannot be used.
+        """
+        there = self.agents if self.path.is_dir() and any(self.path.iterdir()) else []
+        agent = next((one for one in there if one.name.casefold() == name.casefold()), None) or Agent(name)
+        if description is not None:
+            agent.description = description
+        if mission is not None:
+            whole = WHOLE if agent.mission.startswith(WHOLE) else ""
+            agent.mission = whole + with_documents(mission, split_documents(agent.mission)[1])
+        save_agents([agent], self.path, update=True)
+
+    @property
+    def agents(self) -> list[Agent]:
+        """The folder's agents, made anew; raises what `load_agents` raises."""
+        return load_agents(self.path, tools=self._tools)
+
+    def report(self, service: InterComService | str | Path) -> BuildReport:
+        """Return how the folder compares with a service or a log; changes nothing.
+
+        Raises
+        ------
+        AgentFolderError
+            If something in the folder is wrong.
+        LogError
+            If there is no such log.
+        """
+        return self._compare(self.agents, service)[0]
+
+    def apply(self, intercom: InterComService) -> BuildReport:
+        """Add the agents that are new, edit those that have changed, and return what was done and what was left.
+
+        New agents whose settings say ``begin`` are set to work, at once or when the service starts. No agent is
+        removed. A changed mission or description takes effect at the agent's next run.
+
+        Raises
+        ------
+        AgentFolderError
+            If something in the folder is wrong; then nothing is done.
+        """
+        agents = self.agents
+        report, edits = self._compare(agents, intercom)
+        new = [agent for agent in agents if agent.name in report.of("new")]
+        if new:
+            intercom.add(*new)
+        for agent_id, changes in edits.items():
+            intercom.edit(agent_id, **changes)
+        for agent in new:
+            if agent.begins:
+                agent.begin()
+        return replace(report, applied=True)
+
+    def _compare(
+        self, agents: list[Agent], service: InterComService | str | Path
+    ) -> tuple[BuildReport, dict[str, dict[str, str]]]:
+        with querying(service) as query:
+            known = [_Known(*row) for row in query(_NEWEST)]
+        reports, edits, met = [], dict[str, dict[str, str]](), set[str]()
+        for agent in agents:
+            there = _counterpart(agent, known)
+            if there is None:
+                reports.append(AgentReport(agent.name, "new"))
+                continue
+            met.add(there.id)
+            reports.append(_report(agent, there))
+            told = {"mission": agent.mission, "description": agent.description}
+            differing = {field: text for field, text in told.items() if text != getattr(there, field)}
+            if differing and there.kind == "agent":
+                edits[there.id] = differing
+        alone = (one for one in known if one.kind == "agent" and one.id not in met)
+        reports += [AgentReport(one.name, "no folder") for one in alone]
+        return BuildReport(tuple(reports), str(self.path)), edits
+
+
+def _counterpart(agent: Agent, known: Iterable[_Known]) -> _Known | None:
+    """Return who in the service a folder's agent is: by the id its settings give, else by its name."""
+    by_id = [one for one in known if not agent.id_is_made and one.id.casefold() == agent.id.casefold()]
+    by_name = [one for one in known if one.name.casefold() == agent.name.casefold()]
+    return next(iter(by_id + by_name), None)
+
+
+def _report(agent: Agent, there: _Known) -> AgentReport:
+    if there.kind != "agent":
+        return AgentReport(agent.name, "left out", left=(f"a person of the service is {there.name} ({there.id})",))
+    asked = {
+        "name": agent.name,
+        "id": there.id if agent.id_is_made else agent.id,
+        "model": agent.model,
+        "tools": " ".join(tool.name for tool in agent.tools),
+        "mail": agent.mail,
+        "team": agent.team,
+        "notes": int(agent.notes),
+        "context": agent.context,
+    }
+    left = tuple(
+        f"{field} {was or 'none'!r} where the folder has {wanted or 'none'!r}"
+        for field, wanted in asked.items()
+        if wanted != (was := getattr(there, field))
+    )
+    changes = _changes(agent, there)
+    return AgentReport(agent.name, "changed" if changes or left else "up to date", changes, left)
+
+
+def _changes(agent: Agent, there: _Known) -> tuple[str, ...]:
+    text, documents = split_documents(agent.mission)
+    was, had = split_documents(there.mission)
+    told = "instructions" if agent.mission.startswith(WHOLE) else "mission"
+    differ = {told: text != was, "files": documents != had, "description": agent.description != there.description}
+    return tuple(field for field, differs in differ.items() if differs)

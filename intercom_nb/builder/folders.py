@@ -1,0 +1,302 @@
+"""Folders of agents, read and written: one folder each, with its mission, its settings and its documents."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from intercom_nb.environment import setting
+from intercom_nb.errors import AgentFolderError, InterComError, listed
+from intercom_nb.members.agent import Agent
+from intercom_nb.routing.chat_tools import check_tools
+from intercom_nb.texts.documents import ALL_BYTES, check_document, split_documents, with_documents
+from intercom_nb.texts.instructions import WHOLE
+from intercom_nb.texts.names import slug
+from intercom_nb.tools import functions_by_name
+
+__all__ = ["agents_folder", "load_agents", "save_agents"]
+
+_TEXTS = ("mission.md", "instructions.md")
+_SETTINGS = ("agent.toml", "settings.json")
+_FIELDS = dict.fromkeys(("name", "description", "id", "model", "mail", "team"), "a text") | {
+    "tools": "a list of names",
+    "begin": "true or false",
+    "notes": "true or false",
+    "context": "a number of tokens",
+}
+
+
+def agents_folder(path: str | Path | None = None) -> Path:
+    """Return the folder that a path, or else ``AGENTS_PATH``, names."""
+    return Path((path if path is not None else setting("AGENTS_PATH")) or "agents")
+
+
+def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> list[Agent]:
+    """Return the agents of a folder, ordered by the names of their folders.
+
+    Each folder in it is an agent. It holds ``mission.md``, or ``instructions.md``: all the agent is told, in place of
+    mission and guideline. ``agent.toml`` or ``settings.json`` may set ``name`` (default: the folder's name),
+    ``description``, ``id``, ``model``, ``mail``, ``team``, ``notes``, ``context``, ``tools`` (names of functions) and
+    ``begin`` (whether `AgentBuilder.apply` sets it to work). The text files of a folder ``files`` are given to it as
+    documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or underscore are left out.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Default: ``AGENTS_PATH``.
+    tools : iterable of callable, optional
+        The functions that the settings name.
+
+    Raises
+    ------
+    AgentFolderError
+        If there is no such folder, or something in it is wrong: everything that is, at once, by file and field.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = save_agents([Agent("Founder", mission="Market it.")], folder)
+    ...     load_agents(folder)
+    [<Agent Founder (founder), not added to a service>]
+    """
+    folder = agents_folder(path)
+    if not folder.is_dir():
+        raise AgentFolderError(folder, ["there is no such folder; give path=, or set AGENTS_PATH"])
+    functions, problems = functions_by_name(tools), _Problems()
+    agents: dict[str, Agent] = {}
+    for one in _folders(folder):
+        agent = _agent(one, functions, problems)
+        if agent is None:
+            continue
+        for other, known in agents.items():
+            if known.name.casefold() == agent.name.casefold():
+                problems.tell(one, f"the name {agent.name!r} is taken by the agent of folder {other}")
+            elif not agent.id_is_made and known.id.casefold() == agent.id.casefold():
+                problems.tell(one, f"the id {agent.id!r} is taken by the agent of folder {other}")
+        agents[one.name] = agent
+    if not agents and not problems:
+        problems.append("it holds no folder with an agent in it")
+    if problems:
+        raise AgentFolderError(folder, problems)
+    return list(agents.values())
+
+
+class _Problems(list[str]):
+    """What is wrong, a sentence each."""
+
+    def tell(self, folder: Path, what: str, file: str = "") -> None:
+        self.append(f"{folder.name}: {file}: {what}" if file else f"{folder.name}: {what}")
+
+
+def _folders(folder: Path) -> list[Path]:
+    found = (one for one in folder.iterdir() if one.is_dir() and one.name[0] not in "._")
+    return sorted(found, key=lambda one: one.name)
+
+
+def _agent(folder: Path, functions: Mapping[str, Callable[..., Any]], problems: _Problems) -> Agent | None:
+    found = len(problems)
+    settings = _settings(folder, problems, functions)
+    file, text = _text(folder, problems)
+    documents = _documents(folder, problems)
+    if len(problems) > found:
+        return None
+    begins, names = settings.pop("begin", False), settings.pop("tools", [])
+    told = {file.removesuffix(".md"): with_documents(text, documents)}
+    try:
+        agent = Agent(
+            **{"name": folder.name, **settings, **told}, begins=begins, tools=[functions[name] for name in names]
+        )
+        check_tools(agent.tools)
+    except (InterComError, ValueError, OSError) as error:
+        problems.tell(folder, str(error))
+        return None
+    return agent
+
+
+def _settings(
+    folder: Path, problems: _Problems, functions: Mapping[str, Callable[..., Any]] | None = None
+) -> dict[str, Any]:
+    there = [name for name in _SETTINGS if (folder / name).is_file()]
+    if len(there) > 1:
+        problems.tell(folder, f"there are both {' and '.join(there)}; keep one of them")
+    if not there:
+        return {}
+    file = there[0]
+    try:
+        text = (folder / file).read_text(encoding="utf-8")
+        settings = tomllib.loads(text) if file == "agent.toml" else json.loads(text)
+    except (ValueError, OSError) as error:
+        problems.tell(folder, f"cannot be read: {error}", file)
+        return {}
+    if not isinstance(settings, dict):
+        problems.tell(folder, "should hold one object", file)
+        return {}
+    for field, value in settings.items():
+        if field not in _FIELDS:
+            near = difflib.get_close_matches(field, _FIELDS, 1)
+            right = f"did you mean {near[0]!r}?" if near else f"right would be one of {listed(_FIELDS)}"
+            problems.tell(folder, f"there is no setting {field!r}; {right}", file)
+        elif not _fits(field, value):
+            problems.tell(folder, f"{field} is {value!r}; it should be {_FIELDS[field]}", file)
+        elif field == "tools" and functions is not None:
+            _check_names(folder, value, functions, problems)
+    return settings
+
+
+def _fits(field: str, value: Any) -> bool:
+    if field in ("begin", "notes"):
+        return isinstance(value, bool)
+    if field == "context":
+        return isinstance(value, int) and not isinstance(value, bool)
+    if field == "tools":
+        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return isinstance(value, str)
+
+
+def _check_names(
+    folder: Path, names: Iterable[str], functions: Mapping[str, Callable[..., Any]], problems: _Problems
+) -> None:
+    for name in names:
+        if name not in functions:
+            near = difflib.get_close_matches(name, functions, 1)
+            given = listed(functions)
+            right = f"did you mean {near[0]!r}?" if near else f"give the function with tools= (given: {given})"
+            problems.tell(folder, f"tools: there is no function {name!r}; {right}")
+
+
+def _text(folder: Path, problems: _Problems) -> tuple[str, str]:
+    there = [name for name in _TEXTS if (folder / name).is_file()]
+    if not there:
+        problems.tell(folder, "there is no mission.md; write what the agent is for (or instructions.md, used whole)")
+    elif len(there) > 1:
+        problems.tell(folder, "there are both mission.md and instructions.md; instructions stand in place of a mission")
+    else:
+        file = there[0]
+        try:
+            text = (folder / file).read_text(encoding="utf-8").strip()
+        except (ValueError, OSError) as error:
+            problems.tell(folder, f"cannot be read as UTF-8 text: {error}", file)
+            return file, ""
+        if file == "mission.md" and text.startswith(WHOLE):
+            problems.tell(
+                folder, "its first line says that it is the whole instructions; name it instructions.md", file
+            )
+        return file, text
+    return "mission.md", ""
+
+
+def _documents(folder: Path, problems: _Problems) -> dict[str, str]:
+    files, found = folder / "files", dict[str, str]()
+    for file in sorted(files.iterdir()) if files.is_dir() else ():
+        if file.name[0] == ".":
+            continue
+        shown = f"files/{file.name}"
+        if not file.is_file():
+            problems.tell(folder, "is no file; documents lie side by side, without folders", shown)
+            continue
+        try:
+            text = file.read_bytes().decode("utf-8")
+        except (UnicodeDecodeError, OSError) as error:
+            problems.tell(folder, f"cannot be read as UTF-8 text: {error}", shown)
+            continue
+        if wrong := check_document(file.name, text):
+            problems.tell(folder, wrong, shown)
+        found[file.name] = text
+    n_bytes = sum(len(text.encode()) for text in found.values())
+    if n_bytes > ALL_BYTES:
+        problems.tell(folder, f"they have {n_bytes:,} bytes together; at most {ALL_BYTES:,} are allowed", "files")
+    return found
+
+
+def save_agents(agents: Iterable[Agent], path: str | Path, *, update: bool = False) -> list[Path]:
+    """Write agents as folders that `load_agents` reads, numbered in their order; return the folders.
+
+    Nothing is written unless all of it can be, and nothing outside the path.
+
+    Parameters
+    ----------
+    agents : iterable of Agent
+        Of a service or of none: ``save_agents(intercom.registry, "agents")``.
+    path : str or Path
+        The folder to write them into; made if it is not there.
+    update : bool, default False
+        Rewrite the folders of agents that have one there already, by their names, and leave all others alone. Without
+        it, a path that holds folders of agents is refused.
+
+    Raises
+    ------
+    AgentFolderError
+        If that cannot be done: everything that stands in the way, at once.
+    """
+    root, problems = Path(path), _Problems()
+    there = _folders(root) if root.is_dir() else []
+    if there and not update:
+        raise AgentFolderError(root, [f"it holds agents already ({listed(f.name for f in there)}); update=True"])
+    homes = {str(_settings(one, problems).get("name", one.name)).casefold(): one for one in there}
+    agents = list(agents)
+    n = max((int(one.name.split("_")[0]) for one in there if one.name.split("_")[0].isdecimal()), default=0)
+    width = max(2, len(str(n + len(agents))))
+    written: dict[Path, bytes] = {}
+    folders = []
+    for agent in agents:
+        known = agent.name.casefold()
+        if known not in homes:
+            n += 1
+            homes[known] = root / f"{n:0{width}}_{slug(agent.name)}"
+        folder = homes[known]
+        if folder in folders:
+            problems.tell(folder, f"two agents have the name {agent.name!r}")
+        folders.append(folder)
+        files = dict(_files(agent, folder, problems))
+        strangers = {f.name for f in (folder / "files").glob("*") if f.name[0] != "."} - {f.name for f in files}
+        if strangers:
+            problems.tell(folder, f"{listed(sorted(strangers))} is no document of {agent.name}; take it away", "files")
+        written |= files
+    problems += [f"{file} would lie outside of it, through a link" for file in written if not _is_inside(file, root)]
+    if problems:
+        raise AgentFolderError(root, problems)
+    _write(folders, written)
+    return folders
+
+
+def _files(agent: Agent, folder: Path, problems: _Problems) -> Iterator[tuple[Path, bytes]]:
+    if agent.model is not None and not isinstance(agent.model, str):
+        problems.tell(folder, f"the model of {agent.name} is an assistant; only a model's name can be written")
+    settings = {
+        "name": agent.name,
+        "description": agent.description or None,
+        "id": None if agent.id_is_made and agent.id == slug(agent.name) else agent.id,
+        "model": agent.model if isinstance(agent.model, str) else None,
+        "tools": [tool.name for tool in agent.tools] or None,
+        "mail": None if agent.mail == "when_idle" else agent.mail,
+        "team": agent.team or None,
+        "notes": agent.notes or None,
+        "context": agent.context,
+        "begin": agent.begins or None,
+    }
+    kept = {field: value for field, value in settings.items() if value is not None}
+    whole = agent.mission.removeprefix(WHOLE)
+    text, documents = split_documents(whole)
+    if text.strip() != text:  # a file's end is no part of its text, so this one could not be put together again
+        text, documents = whole, {}
+    yield folder / _TEXTS[agent.mission.startswith(WHOLE)], f"{text.strip()}\n".encode()
+    yield folder / "settings.json", (json.dumps(kept, ensure_ascii=False, indent=2) + "\n").encode()
+    for name, document in documents.items():
+        yield folder / "files" / name, document.encode()
+
+
+def _is_inside(file: Path, root: Path) -> bool:
+    return file.resolve().is_relative_to(root.resolve())
+
+
+def _write(folders: Iterable[Path], files: Mapping[Path, bytes]) -> None:
+    for file, content in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    for folder in folders:
+        for name in (*_TEXTS, *_SETTINGS):
+            if folder / name not in files:
+                (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Whom each agent is shown, may reach and finds."""

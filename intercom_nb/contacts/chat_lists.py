@@ -1,0 +1,256 @@
+"""Whom each agent is shown, whom it may reach, and whom it finds.
+
+A chat list keeps its order: whoever was in an agent's newest turn stays where it was, and newcomers come last. So as
+long as nobody joins or leaves the list, it is the same text, byte for byte, also after the log was opened again.
+Nothing here is O(agents) in a turn: a list is made anew only when the directory or the agent's own contacts changed.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from intercom_nb.contact_policies import ContactPolicy, is_above, is_within
+from intercom_nb.contacts.embeddings import Embeddings
+from intercom_nb.contacts.finder import Finding
+from intercom_nb.contacts.rule import MayContact, Reach
+from intercom_nb.log.facts import ContactFound
+from intercom_nb.log.transaction import Transaction
+from intercom_nb.members.agent import Agent
+from intercom_nb.members.registry import Directory, Member
+from intercom_nb.texts.turns import ChatEntry, chat_list_text
+
+__all__ = ["Contacts"]
+
+_LOGGER = logging.getLogger(__name__)
+_EVERYONE_UP_TO = 20  # agents: more than these are too many to show to everybody
+_SHOWN = 20  # contacts in a list of the relevant, and of those found by search
+_NEAR = 60  # of the most relevant, and three times as many as are shown: among these, kinds take turns
+_MOST_TALKED = 100  # whom an agent talks to is always listed, up to this many: the latest
+_AGENT_LINE = '"type": "agent"}'
+
+
+@dataclass(slots=True)
+class _Known:
+    """What one agent's list is made of."""
+
+    shown: list[str] = field(default_factory=list)  # in its newest turn, in order
+    everyone: int = 0  # how many members there were, if that turn showed them all
+    talked: dict[str, int] = field(default_factory=dict)  # in the order of the first message → the latest one
+    found: dict[str, None] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
+    text: str = ""
+    version: int = -1  # of the directory, for which the two above were made
+
+    def talk(self, contact_id: str, seq: int) -> None:
+        """Know somebody it talks to."""
+        if contact_id not in self.talked or len(self.talked) > _MOST_TALKED:
+            self.version = -1
+        self.talked[contact_id] = max(seq, self.talked.get(contact_id, 0))
+
+    def find(self, contact_id: str) -> None:
+        """Know somebody it found; those found long ago make room."""
+        self.found.pop(contact_id, None)
+        self.found[contact_id] = None
+        if len(self.found) > _SHOWN:
+            del self.found[next(iter(self.found))]
+        self.version = -1
+
+    def partners(self) -> list[str]:
+        """Return whom it talks to: all of them, or the latest, in the order of their first messages."""
+        if len(self.talked) <= _MOST_TALKED:
+            return list(self.talked)
+        latest = set(sorted(self.talked, key=lambda contact_id: -self.talked[contact_id])[:_MOST_TALKED])
+        return [contact_id for contact_id in self.talked if contact_id in latest]
+
+
+class Contacts:
+    """The contacts of one service's agents; used under the store's lock.
+
+    Parameters
+    ----------
+    directory : Directory
+        Who there is.
+    policy : ContactPolicy
+        What agents are shown that have no policy of their own.
+    may_contact : callable, optional
+        Whether an agent may reach another member. Without one, everybody may reach everybody.
+    embeddings : Embeddings, optional
+        To find by meaning, too.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        *,
+        policy: ContactPolicy = None,
+        may_contact: MayContact | None = None,
+        embeddings: Embeddings | None = None,
+    ) -> None:
+        self.directory = directory
+        self._policy = policy
+        self.reach = Reach(may_contact)
+        self.finding = Finding(directory, embeddings)
+        self._known: dict[str, _Known] = {}
+        self._lines: dict[str, str] = {}  # of members that were shown
+        self._lined = 0  # changes of the directory that these lines show
+        directory.advise = self._advice
+        directory.reaches = self.reach.allows
+
+    # -- what an agent is shown -------------------------------------------------------------------------------------
+
+    def policy_of(self, agent: Agent) -> ContactPolicy:
+        """Return what says whom an agent is shown."""
+        given = self._policy if agent.contacts is None else agent.contacts
+        if given is None:
+            return "everyone" if len(self.directory) <= _EVERYONE_UP_TO else "relevant"
+        return given
+
+    def searches(self, agent: Agent) -> bool:
+        """Return whether an agent has the tool `search_agents`: wherever it is not shown everyone."""
+        return self.policy_of(agent) != "everyone"
+
+    def list_for(self, agent_id: str) -> list[ChatEntry]:
+        """Return whom a member can reach: others by its policy, then the groups it is in."""
+        member = self.directory.member(agent_id)
+        if isinstance(member, Agent):
+            others = self._listed(member, self.known(agent_id))
+        else:
+            others = [m.id for m in self.directory.members if m is not member]
+        return [self.directory.entry(other) for other in others] + self.directory.groups_for(agent_id)
+
+    def show(self, agent: Agent) -> str:
+        """Return the chat list of a new turn, which the next one will go on from."""
+        known = self.known(agent.id)
+        if self.is_short(agent):
+            known.shown, known.everyone = list(self._listed(agent, known)), 0
+            text = known.text
+        else:
+            members = self.directory.members
+            known.shown, known.everyone = [], len(members)
+            text = self._text(member.id for member in members if member is not agent)
+        groups = chat_list_text(self.directory.groups_for(agent.id))
+        return "\n".join(filter(None, (text, groups)))
+
+    def is_short(self, agent: Agent) -> bool:
+        """Return whether an agent's list is its own; otherwise it is everybody's, but for itself."""
+        return not self.reach.is_free or self.searches(agent)
+
+    def showed(self, agent_id: str, turn: str) -> None:
+        """Take from the log whom an agent's newest turn showed: its chat list, alone or with the turn around it."""
+        lines = turn.partition("\n\nMessage:\n")[0].split("\n")
+        self.known(agent_id).shown = [json.loads(line)["id"] for line in lines if line.endswith(_AGENT_LINE)]
+
+    def showed_everyone(self, agent_id: str, members: int) -> None:
+        """Take from the log how many members there were when an agent's newest turn showed them all."""
+        self.known(agent_id).everyone = members
+
+    def known(self, agent_id: str) -> _Known:
+        """Return what an agent's list is made of."""
+        return self._known.setdefault(agent_id, _Known())
+
+    def _text(self, ids: Iterable[str]) -> str:
+        """Return the lines of members; each is written once, until it changes."""
+        for member_id in self.directory.changes[self._lined :]:
+            self._lines.pop(member_id, None)
+        self._lined = self.directory.version
+        lines = self._lines
+        return "\n".join([lines.get(one) or lines.setdefault(one, self._line(one)) for one in ids])
+
+    def _line(self, member_id: str) -> str:
+        return chat_list_text([self.directory.entry(member_id)])
+
+    def _listed(self, agent: Agent, known: _Known) -> list[str]:
+        if known.version != self.directory.version:
+            known.listed = self._made(agent, known)
+            known.text = self._text(known.listed)
+            known.version = self.directory.version
+        return known.listed
+
+    def _made(self, agent: Agent, known: _Known) -> list[str]:
+        policy = self.policy_of(agent)
+        if policy == "everyone":
+            return [m.id for m in self.directory.members if m is not agent and self.reach.allows(agent, m)]
+        before = known.shown
+        if known.everyone and not before:
+            before = [m.id for m in self.directory.members[: known.everyone]]
+        if policy == "relevant" or isinstance(policy, int):
+            most = policy if isinstance(policy, int) else _SHOWN
+            wanted = self._relevant(agent, known, before, most)
+        else:
+            wanted = [*self._chosen(agent, policy), *known.partners(), *known.found]
+        may = dict.fromkeys(self._allowed(agent, wanted))
+        may.pop(agent.id, None)
+        stay = [contact_id for contact_id in before if contact_id in may]
+        return list(dict.fromkeys([*stay, *may]))
+
+    def _relevant(self, agent: Agent, known: _Known, before: Sequence[str], most: int) -> list[str]:
+        """Return whom it talks to, whom it found, the persons, and whom its mission makes relevant, up to `most`."""
+        people = [person.id for person in self.directory.persons]
+        always = dict.fromkeys([*people, *known.partners(), *known.found])
+        room = most - len(always)
+        if room <= 0:
+            return list(always)
+        found, known_already = self.finding.by_mission(agent, max(_NEAR, 3 * most)), {*always, agent.id}
+        best = dict.fromkeys(islice(self._allowed(agent, (i for i in found if i not in known_already)), 2 * most))
+        # One who was shown stays as long as it is among twice as many: an edit elsewhere rarely moves anybody.
+        stay = [contact_id for contact_id in before if contact_id in best]
+        return [*always, *list(dict.fromkeys([*stay, *best]))[:room]]
+
+    def _allowed(self, agent: Agent, ids: Iterable[str]) -> Iterable[str]:
+        if self.reach.is_free:
+            return ids
+        return (one for one in ids if one != agent.id and self.reach.allows(agent, self.directory.member(one)))
+
+    def _chosen(self, agent: Agent, policy: ContactPolicy) -> list[str]:
+        """Return whom a team, a list or a function names."""
+        agents = self.directory.get_agents()
+        if policy == "team":
+            own = agent.team
+            return [one.id for one in agents if own and (is_within(one.team, own) or is_above(one.team, own))]
+        given: Iterable[object] = [policy] if isinstance(policy, str) else ()
+        if callable(policy):
+            try:
+                given = list(policy(agent))
+            except Exception:  # somebody else's code must not end the loop all agents share
+                _LOGGER.exception("the contacts of %s failed; it is shown whom it knows", agent.id)
+        elif isinstance(policy, tuple):
+            given = policy
+        found: list[str] = []
+        for one in given:
+            member = self.directory.find(getattr(one, "id", one))
+            if member is not None and not isinstance(policy, str):
+                found.append(member.id)
+            else:
+                found += [other.id for other in agents if is_within(other.team, str(one))]
+        return found
+
+    def _advice(self, asker: Member | None) -> str:
+        if isinstance(asker, Agent):
+            return "search_agents finds others" if self.searches(asker) else "the others are in your chat list"
+        return "intercom.search(…) finds others"
+
+    # -- whom it finds ----------------------------------------------------------------------------------------------
+
+    def met(self, sender_id: str, receiver_id: str, seq: int) -> None:
+        """Two talk to each other, and know each other from now on."""
+        self.known(sender_id).talk(receiver_id, seq)
+        self.known(receiver_id).talk(sender_id, seq)
+
+    def search(self, query: str, limit: int, asker: Agent | None = None) -> list[Agent]:
+        """Return the agents that have most to do with a query, best first; of those the asker may reach."""
+        agents = map(self.directory.get_agent, self.finding.by_query(query))
+        return list(
+            islice((one for one in agents if one is not asker and self.reach.allows(asker, one)), max(limit, 0))
+        )
+
+    def find(self, tx: Transaction, asker: Agent, query: str, limit: int) -> list[Agent]:
+        """Return what `search` does; whoever is found is a contact of the asker from now on."""
+        found = self.search(query, limit, asker)
+        known = self.known(asker.id)
+        new = [agent.id for agent in found if agent.id not in known.found]
+        for contact_id in new:
+            known.find(contact_id)
+            tx.add(ContactFound(asker.id, contact_id, tx.seq()))
+        return found

@@ -1,0 +1,1 @@
+"""The truth: one SQLite file, written in transactions, read by everybody else."""

@@ -1,0 +1,96 @@
+"""One state of a log, read by the standard library."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote
+
+from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
+from intercom_nb.log.schema import VERSION
+from intercom_nb.log.store import Store
+
+__all__ = ["ONE_AT_A_TIME", "HasStore", "Query", "check_readable", "connected", "path_of", "querying", "uri_of"]
+
+_WAIT_S = 10  # for a log that is just being closed
+ONE_AT_A_TIME = threading.RLock()  # so that whether a file is open here stays true while it is read
+Query: TypeAlias = Callable[..., list[tuple[Any, ...]]]
+
+
+class HasStore(Protocol):
+    """A service, as far as its log is concerned."""
+
+    store: Store
+
+
+@contextmanager
+def querying(log: HasStore | str | Path) -> Iterator[Query]:
+    """Give a function that runs queries on one state of a log. Loads neither pandas nor pyarrow.
+
+    Raises
+    ------
+    LogError
+        If there is no such log, or it cannot be read as one.
+    """
+    if not isinstance(log, str | Path) and log.store.path is None:
+        with log.store.reading() as query:
+            yield query
+        return
+    with ONE_AT_A_TIME, connected(path_of(log)) as connection:
+        yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
+
+
+def path_of(log: HasStore | str | Path) -> Path:
+    """Return the file of a log.
+
+    Raises
+    ------
+    LogError
+        If it is not there.
+    """
+    path = Path(log) if isinstance(log, str | Path) else Path(str(log.store.path))
+    if not path.is_file():
+        raise LogError(path, "there is no such log; give a service, or the path that its .log names")
+    return path
+
+
+def uri_of(path: Path) -> str:
+    """Return the address by which SQLite opens a log for reading only."""
+    return f"file:{quote(str(path))}?mode=ro"
+
+
+@contextmanager
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection of the standard library, reading one state of a log."""
+    connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None, timeout=_WAIT_S)
+    with closing(connection):
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        except sqlite3.Error as error:
+            raise LogDamagedError(path, f"cannot be read as a log of intercom_nb ({error})") from None
+
+
+def check_readable(path: Path, connection: sqlite3.Connection) -> None:
+    """Check that a file is a whole log of this version or an earlier one.
+
+    Raises
+    ------
+    LogDamagedError
+        If it is no log, or cut short.
+    NewerLogError
+        If a later version of this package wrote it.
+    """
+    try:
+        found = int(dict(connection.execute("SELECT key, value FROM meta"))["schema"])
+    except (sqlite3.OperationalError, KeyError, ValueError):
+        raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole") from None
+    if found > VERSION:
+        raise NewerLogError(path, found, VERSION)
+    (pages,), (page_bytes,) = (connection.execute(f"PRAGMA page_{what}").fetchone() for what in ("count", "size"))
+    size = path.stat().st_size
+    # While it is being written, its newest pages may be in the file beside it.
+    if size < pages * page_bytes and not path.with_name(path.name + "-wal").exists():
+        raise LogDamagedError(path, f"was cut short: {size} of {pages * page_bytes} bytes; go back to a copy of it")

@@ -1,0 +1,1 @@
+"""Who talks: agents, persons and their group chats, by id and name."""

@@ -1,0 +1,241 @@
+"""Who there is: agents, persons and chats by id, and each one's chat list."""
+
+from collections.abc import Callable, Iterable, Iterator
+from heapq import nlargest
+from itertools import chain, count
+
+from intercom_nb.errors import InvalidNameError, UnknownIdError, listed
+from intercom_nb.members.agent import Agent
+from intercom_nb.members.chat import Chat
+from intercom_nb.members.person import Person
+from intercom_nb.texts.names import plain_name
+from intercom_nb.texts.turns import ChatEntry
+
+__all__ = ["Directory", "Member"]
+
+Member = Agent | Person
+
+_FEW = 20  # agents: so many ids can all be told to whom wrote a wrong one
+_NEAREST = 5  # of more, those that look most like it
+
+
+class Directory:
+    """The registry of one service: its agents, persons and chats, by id.
+
+    Changed under the store's lock, together with the log. To read it, use its methods from any thread.
+
+    Attributes
+    ----------
+    changes : list of str
+        Ids of the members, each time one was added or changed.
+    advise : callable
+        Says how a member finds others, for the sentence about an unknown id; of many members it names a few only.
+    reaches : callable
+        Whether a member may know of another.
+    """
+
+    def __init__(self) -> None:
+        self._members: dict[str, Member] = {}
+        self._chats: dict[str, Chat] = {}
+        self._by_name: dict[str, str] = {}
+        self._by_plain_id: dict[str, str] = {}
+        self._persons: list[Person] = []
+        self.changes: list[str] = []
+        self.advise: Callable[[Member | None], str] = lambda _: ""
+        self.reaches: Callable[[Member | None, Member], bool] = lambda _asker, _member: True
+
+    def __repr__(self) -> str:
+        return f"<Directory of {len(self._members)} members, {len(self._chats)} chats>"
+
+    def __iter__(self) -> Iterator[Agent]:
+        """Iterate over the agents, in the order they were added."""
+        return iter(self.get_agents())
+
+    def __len__(self) -> int:
+        """Return how many agents there are."""
+        return len(self._members) - len(self._persons)
+
+    def get_agents(self) -> list[Agent]:
+        """Return the agents, in the order they were added."""
+        return [member for member in list(self._members.values()) if isinstance(member, Agent)]
+
+    def get_agent(self, id: str) -> Agent:  # noqa: A002 - the seed's name
+        """Return an agent by its id (or its exact name).
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none.
+        """
+        found = self._find(id, None)
+        if not isinstance(found, Agent):
+            raise self._unknown(id, self.get_agents(), kind="agent")
+        return found
+
+    @property
+    def members(self) -> list[Member]:
+        """Agents and persons, in the order they were added."""
+        return list(self._members.values())
+
+    @property
+    def persons(self) -> list[Person]:
+        """Persons, in the order they were added."""
+        return list(self._persons)
+
+    @property
+    def version(self) -> int:
+        """Grows whenever a member is added or changed."""
+        return len(self.changes)
+
+    @property
+    def chats(self) -> list[Chat]:
+        """Group chats, in the order they were created."""
+        return list(self._chats.values())
+
+    def member(self, given: str, asker_id: str | None = None) -> Member:
+        """Return an agent or person by what somebody wrote.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none.
+        """
+        found = self._find(given, asker_id)
+        if not isinstance(found, Agent | Person):
+            raise self._unknown(given, self.members, asker_id, kind="agent")
+        return found
+
+    def chat(self, given: str, asker_id: str | None = None) -> Chat:
+        """Return a chat by what somebody wrote.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none.
+        """
+        found = self._find(given, asker_id)
+        if not isinstance(found, Chat):
+            raise UnknownIdError(given, (c.id for c in self._chats_of(asker_id)), kind="group chat")
+        return found
+
+    def party(self, given: str, asker_id: str | None = None) -> Member | Chat:
+        """Return whoever or whatever can be written to under what somebody wrote.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none; its list is the asker's chat list.
+        """
+        found = self._find(given, asker_id)
+        if found is None:
+            raise self._unknown(given, chain(self.members, self._chats_of(asker_id)), asker_id)
+        return found
+
+    def find(self, given: object) -> Member | None:
+        """Return an agent or person by what somebody wrote; None if there is none."""
+        found = self._find(given, None)
+        return found if isinstance(found, Agent | Person) else None
+
+    def _unknown(
+        self, given: object, right: Iterable[Member | Chat], asker_id: str | None = None, *, kind: str = "agent or chat"
+    ) -> UnknownIdError:
+        asker = self._members.get(asker_id or "")
+        known = [r.id for r in right if r.id != asker_id and (isinstance(r, Chat) or self.reaches(asker, r))]
+        if len(self) <= _FEW:
+            return UnknownIdError(given, known, kind=kind)
+        return UnknownIdError(given, _nearest(str(given), known), kind=kind, more=self.advise(asker))
+
+    def _find(self, given: object, asker_id: str | None) -> Member | Chat | None:
+        """Look up an id, also in another case or in quotes, or an exact name; never the nearest guess."""
+        if not isinstance(given, str):
+            return None
+        key = given if given in self._members else plain_name(given)
+        found = self._members.get(key) or self._chats.get(key)
+        if found is None:
+            folded = key.casefold()
+            known_id = self._by_plain_id.get(folded) or self._by_name.get(folded) or ""
+            found = self._members.get(known_id) or self._chats.get(known_id)
+        if found is None:
+            named = [chat for chat in self._chats_of(asker_id) if chat.name.casefold() == key.casefold()]
+            found = named[0] if len(named) == 1 else None
+        return found
+
+    def entry(self, member_id: str) -> ChatEntry:
+        """Return a member as others see it in their chat lists."""
+        member = self._members[member_id]
+        return ChatEntry(member.id, member.name, member.description, "agent")
+
+    def groups_for(self, agent_id: str) -> list[ChatEntry]:
+        """Return the groups a member is in, as its chat list shows them."""
+        return [ChatEntry(c.id, c.name, c.description, "group") for c in self._chats_of(agent_id)]
+
+    def name_of(self, some_id: str | None) -> str:
+        """Return the name behind an id; the id itself if nobody has it, empty for None."""
+        if some_id is None:
+            return ""
+        found = self._members.get(some_id) or self._chats.get(some_id)
+        return some_id if found is None else found.name
+
+    def _chats_of(self, agent_id: str | None) -> list[Chat]:
+        return [c for c in self.chats if agent_id is None or agent_id in c.roster]
+
+    def places(self, members: Iterable[Member]) -> list[str]:
+        """Return the ids these newcomers will have, in order.
+
+        Raises
+        ------
+        InvalidNameError
+            If a name is taken, or an id that was asked for is.
+        """
+        names, ids, made = set(self._by_name), set(self._by_plain_id), []
+        for member in members:
+            name = member.name.casefold()
+            if name in names:
+                taken = listed(m.name for m in self.members)
+                raise InvalidNameError(member.name, f"is taken; choose another one (taken: {taken})")
+            place = _free_id(member, ids)
+            names.add(name)
+            ids.add(place.casefold())
+            made.append(place)
+        return made
+
+    def add_member(self, member: Member) -> None:
+        """Enter a newcomer, under the id it has."""
+        self._members[member.id] = member
+        self._by_name[member.name.casefold()] = member.id
+        self._by_plain_id[member.id.casefold()] = member.id
+        if isinstance(member, Person):
+            self._persons.append(member)
+        self.changes.append(member.id)
+
+    def changed(self, member: Member) -> None:
+        """Note that others will see a member differently from now on."""
+        self.changes.append(member.id)
+
+    def free_chat_id(self) -> str:
+        """Return the id of the next chat."""
+        return next(chat_id for n in count(len(self._chats) + 1) if (chat_id := f"chat-{n}") not in self._chats)
+
+    def add_chat(self, chat: Chat) -> None:
+        """Enter a new chat."""
+        self._chats[chat.id] = chat
+        self._by_plain_id[chat.id] = chat.id
+
+
+def _free_id(member: Member, taken: set[str]) -> str:
+    if member.id.casefold() not in taken:
+        return member.id
+    if not member.id_is_made:
+        raise InvalidNameError(member.id, "is taken as an id; choose another one")
+    return next(made for n in count(2) if (made := f"{member.id}-{n}").casefold() not in taken)
+
+
+def _nearest(given: str, known: list[str]) -> list[str]:
+    """Return the few ids that look most like what was written."""
+    wanted = _threes(given)
+    return nlargest(_NEAREST, known, key=lambda one: len(wanted & (own := _threes(one))) / len(wanted | own))
+
+
+def _threes(text: str) -> set[str]:
+    plain = f"  {plain_name(text[:200]).casefold()} "
+    return {plain[n : n + 3] for n in range(len(plain) - 2)}

@@ -1,0 +1,278 @@
+"""The models of one service: which server a name means, and one call of it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from openai import AsyncOpenAI
+
+from intercom_nb.environment import setting
+from intercom_nb.errors import MissingKeyError, RecordingError
+from intercom_nb.messages import Item
+from intercom_nb.models.client import Client, Settings
+from intercom_nb.models.failures import safe
+from intercom_nb.models.offline import OFFLINE_MODEL, OfflineAssistant
+from intercom_nb.models.price_list import usd_of
+from intercom_nb.models.recording.from_environment import by_settings
+from intercom_nb.models.recording.player import Player
+from intercom_nb.models.recording.recorder import Recorder
+from intercom_nb.models.recording.tape import Tape
+from intercom_nb.models.reply import read, usage_of, without_nulls
+from intercom_nb.models.values import (
+    NO_KEY,
+    OPENAI_URL,
+    Address,
+    Delta,
+    ModelChoice,
+    Origin,
+    Reply,
+    Request,
+    Usage,
+)
+from intercom_nb.tools import ToolCall
+
+__all__ = ["Model", "Models", "default_model"]
+
+_LOGGER = logging.getLogger(__name__)
+_NOWHERE = Address("http://recording/v1", NO_KEY)
+
+
+class Models:
+    """The models of one service: says which server a name means, and keeps one client per server and key.
+
+    Lives on the service's loop: clients are made at their first call there and closed by `close`.
+    """
+
+    def __init__(
+        self,
+        default: ModelChoice = None,
+        *,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        client: AsyncOpenAI | None = None,
+        settings: Settings = Settings(),  # noqa: B008 - frozen
+        name: str = "",
+    ) -> None:
+        if client is not None and (base_url is not None or api_key is not None):
+            msg = "client= says itself where it goes: leave base_url= and api_key= out"
+            raise ValueError(msg)
+        self._own = client
+        self._base_url = base_url or setting("OPENAI_BASE_URL")
+        self._api_key = api_key or setting("OPENAI_API_KEY")
+        if client is not None:
+            self._base_url = str(client.base_url).rstrip("/")
+            self._api_key = client.api_key
+        self._settings = settings = by_settings(settings, name)
+        if settings.record is not None and settings.play is not None:
+            msg = "record= makes a recording and play= needs one: give one of them"
+            raise ValueError(msg)
+        self.tape = Tape() if settings.play is None else Player(Path(settings.play), settings.renew)
+        self._clients: dict[Address, Client] = {}
+        self._offline = OfflineAssistant()
+        self.listeners: list[Callable[[Delta], object]] = []
+        self.default = self.named(default)
+        if settings.record is not None:
+            self.tape = Recorder(Path(settings.record), self.default.name, self._hide)
+            if settings.renew:  # every service has one then, also one that calls no model
+                self.tape.begin()
+
+    def named(self, model: ModelChoice) -> "Model":
+        """Return the model a name (or an assistant) means; None means the default.
+
+        Raises
+        ------
+        MissingKeyError
+            If a model is named and neither a key nor a server of one's own is set.
+        """
+        if model is None:
+            return getattr(self, "default", None) or self._unnamed()
+        if not self.tape.live:
+            name = model if isinstance(model, str) else model.model
+            return Model(name, f"{name}, played from a recording", self._client(_NOWHERE), self)
+        if not isinstance(model, str):
+            return Model(model.model, model.label, self._client(Address("http://assistant/v1", NO_KEY, model)), self)
+        if model == OFFLINE_MODEL:
+            return self.named(self._offline)
+        if self._api_key is None and self._base_url is None:
+            raise MissingKeyError(model)
+        base_url = self._base_url or OPENAI_URL
+        label = model if base_url == OPENAI_URL else f"{model} at {base_url}"
+        return Model(model, label, self._client(Address(base_url, self._api_key or NO_KEY)), self)
+
+    def _hide(self, text: str) -> str:
+        return safe(text, Address("", self._api_key or NO_KEY), shown=None)
+
+    def _unnamed(self) -> "Model":
+        if self.tape.model is not None:
+            return self.named(self.tape.model)
+        wanted = setting("INTERCOM_MODEL")
+        reachable = self._api_key is not None or self._base_url is not None
+        return self.named(wanted if wanted is not None and reachable else OFFLINE_MODEL)
+
+    def _client(self, address: Address) -> Client:
+        client = self._clients.get(address)
+        if client is None:
+            made = Client(address, self._settings, None if address.app is not None else self._own)
+            client = self._clients.setdefault(address, made)  # one, also when two threads ask at once
+        return client
+
+    def hear(self, delta: Delta) -> None:
+        """Tell everybody who listens of a piece of an answer."""
+        for call in list(self.listeners):
+            try:
+                call(delta)
+            except Exception:  # somebody else's code must not fail a run
+                _LOGGER.exception("a listener failed on a piece of %s's answer", delta.agent_id)
+
+    def waits(self, agent_id: str) -> bool:
+        """Return whether an agent's call waits for a rate limit; from any thread."""
+        return any(client.limiter.waits(agent_id) for client in list(self._clients.values()))
+
+    @property
+    def notice(self) -> str:
+        """What a person should know while they wait; empty if nothing."""
+        wait_s = max((client.limiter.wait_s() for client in list(self._clients.values())), default=0.0)
+        return f"waiting for the rate limit, {wait_s:,.0f} s" if wait_s >= 1 else ""
+
+    def check_played(self, *, whole: bool = False) -> None:
+        """Check that what is played by the settings is what was recorded; a fault is told once.
+
+        Where an argument asked for it, the failed run alone says so. In a notebook that is tested that would go
+        unseen: no cell fails because a run does.
+
+        Parameters
+        ----------
+        whole : bool, default False
+            Also check that all of the recording has been asked for.
+
+        Raises
+        ------
+        RecordingError
+            If it is not.
+        """
+        if not self._settings.renew or self.tape.live:
+            return
+        fault = self.tape.fault or (self.tape.rest() if whole else "")
+        self.tape.fault = ""
+        if fault:
+            raise RecordingError(fault)
+
+    async def close(self) -> None:
+        """Close every client; called on the loop that used them."""
+        for client in self._clients.values():
+            await client.close()
+
+
+def default_model() -> str:
+    """Return the name of the model that the settings alone mean."""
+    return Models().default.name
+
+
+class Model:
+    """One model on one server.
+
+    Attributes
+    ----------
+    name : str
+        As sent with each request.
+    """
+
+    __slots__ = ("_client", "_label", "_models", "name")
+
+    def __init__(self, name: str, label: str, client: Client, models: Models) -> None:
+        self.name = name
+        self._label = label
+        self._client = client
+        self._models = models
+
+    @property
+    def label(self) -> str:
+        """As shown to people; says where it runs and how, and of a stand-in that it is one."""
+        return self._label + self._client.manner
+
+    def __repr__(self) -> str:
+        return f"<Model {self.label}>"
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether an assistant of this process answers, rather than a server."""
+        return self._client.address.app is not None
+
+    @property
+    def is_played(self) -> bool:
+        """Whether a recording answers, so that its calls cost nothing."""
+        return not self._models.tape.live
+
+    def usd(self, usage: Usage) -> float | None:
+        """Return what a call of it costs, by the built-in list; None where that is not known."""
+        return 0.0 if self.is_played else usd_of(self.name, usage, self._client.address)
+
+    async def respond(
+        self,
+        instructions: str,
+        conversation: Sequence[Item],
+        tools: Sequence[Mapping[str, Any]],
+        origin: Origin = Origin(),  # noqa: B008 - frozen
+        *,
+        max_output_tokens: int | None = None,
+    ) -> Reply:
+        """Return what the model answers to a conversation.
+
+        Parameters
+        ----------
+        instructions, conversation, tools
+            What it is asked.
+        origin : Origin, optional
+            Whose step it is.
+        max_output_tokens : int, optional
+            What it may write at most; not sent unless set.
+
+        Raises
+        ------
+        ModelError
+            If the call failed for good, after all retries, or the answer makes no sense.
+        """
+        hear = self._models.hear if self._models.listeners else None
+        request = Request(self.name, instructions, conversation, tools, origin, hear, max_output_tokens)
+        response, latency_s = await self._models.tape.answer(request, self._client.ask)
+        return self._reply(response, *read(response), latency_s)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text, by a model for embeddings on the same server.
+
+        Raises
+        ------
+        ModelError
+            If the call failed for good, or the server has no such path.
+        """
+        return await self._client.embed(model, texts)
+
+    async def compact(self, instructions: str, conversation: Sequence[Item], origin: Origin) -> Reply | None:
+        """Return what OpenAI's own endpoint makes of a conversation to send in its place; None anywhere else.
+
+        Raises
+        ------
+        ModelError
+            If it would not.
+        """
+        tape = self._models.tape
+        if not tape.compacts(origin.agent_id, able=self._client.address.base_url == OPENAI_URL):
+            return None
+        request = Request(self.name, instructions, conversation, origin=origin, kind="compact")
+        response, latency_s = await tape.answer(request, self._client.ask)
+        # Whole items, users' among them, and one that only the server can read: all of it goes back as it came.
+        items = tuple(without_nulls(item) for item in response["output"] if isinstance(item, dict))
+        return self._reply(response, items, (), "", latency_s)
+
+    def _reply(
+        self,
+        response: Mapping[str, Any],
+        items: tuple[Item, ...],
+        calls: tuple[ToolCall, ...],
+        text: str,
+        latency_s: float,
+    ) -> Reply:
+        model, usage = str(response.get("model") or self.name), usage_of(response)
+        usd = 0.0 if self.is_played else usd_of(model, usage, self._client.address)
+        return Reply(items, calls, text, model, usage, usd, latency_s)

@@ -1,0 +1,1 @@
+"""The tape: what a service's runs tell whoever records or plays them."""

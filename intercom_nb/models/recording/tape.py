@@ -1,0 +1,46 @@
+"""A tape: what the runs of a service tell whoever records or plays them."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
+
+from intercom_nb.models.values import Request
+
+__all__ = ["Answer", "Tape"]
+
+Answer = tuple[dict[str, Any], float]
+"""A response, and the seconds it took."""
+
+
+class Tape:
+    """A service that records and plays nothing."""
+
+    model: str | None = None
+    live = True  # whether models are called
+    fault = ""  # how what is played differs from what was recorded
+
+    def rest(self) -> str:
+        """Return what of a recording was not asked for, in words; empty if it all was."""
+        return ""
+
+    def begin(self) -> None:
+        """Replace the old recording now, not with the first line."""
+
+    def taking(self, agent_id: str) -> AbstractAsyncContextManager[bool]:
+        """Enclose the taking of mail; gives whether it may be taken."""
+        del agent_id
+        return nullcontext(True)  # noqa: FBT003 - its only argument
+
+    def committing(self, agent_id: str) -> AbstractAsyncContextManager[None]:
+        """Enclose the commit of a step, until it is durable."""
+        del agent_id
+        return nullcontext()
+
+    async def answer(self, request: Request, ask: Callable[[Request], Awaitable[Answer]]) -> Answer:
+        """Return the answer to a request; `ask` asks the model."""
+        return await ask(request)
+
+    def compacts(self, agent_id: str, *, able: bool) -> bool:
+        """Return whether a conversation is to be compacted by its server, given whether that is able to."""
+        del agent_id
+        return able

@@ -1,5 +1,0 @@
-"""Stand-ins for a model server, with no language model in them: the offline assistant and the scripted assistant."""
-
-from intercom_nb.offline.apps import OFFLINE_MODEL, Call, Fail, OfflineAssistant, Reply, ScriptedAssistant, call
-
-__all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "Reply", "ScriptedAssistant", "call"]

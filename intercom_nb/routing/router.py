@@ -1,0 +1,304 @@
+"""Who says what to whom: checks the rules of chats, and puts what is accepted into a transaction.
+
+Every rule stands here once, for persons at the notebook and for models alike. The caller holds a transaction (and
+with it the store's lock); a method either raises and has changed nothing, or has changed the directory in memory
+and added the facts that say so.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from intercom_nb.contacts.chat_lists import Contacts
+from intercom_nb.errors import ChatRuleError, listed
+from intercom_nb.log.facts import AdminChanged, ChatCreated, Delivered, Held, MemberJoined, MemberLeft, Posted, Released
+from intercom_nb.log.times import micros
+from intercom_nb.log.transaction import Transaction
+from intercom_nb.members.agent import Agent
+from intercom_nb.members.chat import Chat
+from intercom_nb.members.owner import Host
+from intercom_nb.members.registry import Member
+from intercom_nb.messages import Message
+from intercom_nb.routing.courtesy import Courtesy, channel_of
+from intercom_nb.texts.names import checked_name, clean
+
+__all__ = ["Router", "check_message"]
+
+_FEWEST = 3  # members of a group: two are a direct chat
+
+
+class Deliver(Protocol):
+    """What brings a message to those who receive it."""
+
+    def __call__(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str], *, held: bool) -> None:
+        """Deliver a message to agents and persons; one that is held waits for a person first."""
+
+
+class Router:
+    """Routes the messages of one service and keeps its chats.
+
+    Parameters
+    ----------
+    contacts : Contacts
+        Who there is, and who may reach whom.
+    host : Host
+        The service; chats made here belong to it.
+    deliver : callable
+        Called with a message, the ids of the agents and of the persons who receive it, and whether it waits for a
+        person, once it is durable.
+    let_go : callable
+        Called with the channels whose mail waits no longer, once that is durable.
+    guard : Courtesy, optional
+        Looks at what agents say to each other.
+    """
+
+    def __init__(
+        self,
+        contacts: Contacts,
+        host: Host,
+        deliver: Deliver,
+        *,
+        let_go: Callable[[Sequence[str]], None],
+        guard: Courtesy | None = None,
+    ) -> None:
+        self.contacts = contacts
+        self._directory = contacts.directory
+        self._host = host
+        self._deliver = deliver
+        self._let_go = let_go
+        self.guard = guard
+
+    def post(
+        self,
+        tx: Transaction,
+        text: str,
+        receiver_id: str,
+        sender_id: str | None,
+        *,
+        run_id: str | None = None,
+        key: str | None = None,
+    ) -> Message:
+        """Accept a message: one pending delivery for each member of this moment, except the sender.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If there is no such receiver or sender, or a rule of chats forbids it.
+        """
+        check_message(text)
+        sender = None if sender_id is None else self._directory.member(sender_id)
+        party = self._directory.party(receiver_id, sender.id if sender is not None else None)
+        receivers = self._hearers(party, sender) if isinstance(party, Chat) else [self._other(party, sender)]
+        self.contacts.reach.check(sender, receivers, where=f" in {party.id}" if isinstance(party, Chat) else "")
+        seq = tx.seq()
+        if sender is not None and not isinstance(party, Chat):
+            self.contacts.met(sender.id, party.id, seq)
+        message = Message(
+            seq=seq,
+            id=f"m-{seq}",
+            text=text,
+            sender_id=None if sender is None else sender.id,
+            receiver_id=None if isinstance(party, Chat) else party.id,
+            chat_id=party.id if isinstance(party, Chat) else None,
+            created_at=tx.time,
+            run_id=run_id,
+        )
+        agents = tuple(member.id for member in receivers if isinstance(member, Agent))
+        persons = tuple(member.id for member in receivers if not isinstance(member, Agent))
+        tx.add(Posted(message, key))
+        deliveries = Delivered(seq, agents, "pending"), Delivered(seq, persons, "consumed")
+        tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
+        held = self._guarded(tx, message, sender, party)
+        tx.after(lambda: self._deliver(message, agents, persons, held=held))
+        return message
+
+    def _guarded(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
+        """Let the guard look at a message; return whether it waits for a person."""
+        if self.guard is None or not isinstance(party, Agent | Chat):
+            return False
+        if not isinstance(sender, Agent):
+            # A person has a word with one of them, or with the group: that is what their mail was waiting for.
+            self.release(tx, [party.id])
+            return False
+        name = channel_of(message)
+        verdict = self.guard.hear(message)
+        if verdict.why:
+            told = (
+                "; they are told" if verdict.tell else "; their mail there waits for a person" if verdict.hold else ""
+            )
+            text = f"{message.id} in {name}: {verdict.why}, {verdict.n} in a row{told}"
+            tx.note("courtesy", text, agent_id=sender.id, chat_id=message.chat_id)
+        if verdict.hold:
+            tx.add(Held(name, message.seq))
+        return name in self.guard.held
+
+    def waits(self, message: Message) -> bool:
+        """Return whether a message waits for a person."""
+        return self.guard is not None and channel_of(message) in self.guard.held
+
+    def release(self, tx: Transaction, ids: Iterable[str]) -> list[str]:
+        """Deliver what waits between these parties, or all that waits; return the channels in which something did."""
+        channels = [] if self.guard is None else self.guard.concerns(ids)
+        for name in channels:
+            tx.add(Released(name, tx.seq()))
+            tx.note("released", f"what waited in {name} is delivered")
+            if self.guard is not None:
+                self.guard.release(name)
+        if channels:
+            tx.after(lambda: self._let_go(channels))
+        return channels
+
+    def remark(self, tx: Transaction, text: str, agent_id: str, run_id: str, *, key: str) -> Message:
+        """Accept a text from the program that a run is given to read at once: it wakes nobody and is never pending."""
+        seq = tx.seq()
+        message = Message(seq, f"m-{seq}", text, None, agent_id, None, tx.time, run_id)
+        tx.add(Posted(message, key), Delivered(seq, (agent_id,), "pending"))
+        tx.after(lambda: self._deliver(message, (), (), held=False))
+        return message
+
+    def _other(self, receiver: Member, sender: Member | None) -> Member:
+        if receiver is sender:
+            others = listed(m.id for m in self._directory.members if m is not sender)
+            msg = f"{receiver.id!r} is your own id; right would be one of: {others}"
+            raise ChatRuleError(msg)
+        return receiver
+
+    def _hearers(self, chat: Chat, sender: Member | None) -> list[Member]:
+        if sender is None:
+            msg = f"a message in {chat.id} needs a sender: give sender_id, one of {listed(chat.roster)}"
+            raise ChatRuleError(msg)
+        _check_member(chat, sender)
+        hearers = [self._directory.member(member_id) for member_id in chat.roster if member_id != sender.id]
+        if not hearers:
+            msg = f"{chat.id} has no other member left, so nobody would read it; write to an agent directly"
+            raise ChatRuleError(msg)
+        return hearers
+
+    def create_chat(
+        self, tx: Transaction, admin_id: str, agent_ids: Iterable[str], *, name: str, description: str = ""
+    ) -> Chat:
+        """Create a group chat of the admin and these members.
+
+        Raises
+        ------
+        UnknownIdError, InvalidNameError, ChatRuleError
+            If a member is unknown, the name cannot be used, or there are fewer than three.
+        """
+        admin = self._directory.member(admin_id)
+        title = checked_name(name, kind="chat")
+        about = clean(str(description))
+        if isinstance(agent_ids, str):
+            msg = f"agent_ids should be a list of ids, not the text {agent_ids!r}"
+            raise ChatRuleError(msg)
+        members = {member.id: member for member in [admin, *(self._directory.member(i, admin.id) for i in agent_ids)]}
+        if len(members) < _FEWEST:
+            others = listed(member_id for member_id in members if member_id != admin.id)
+            msg = (
+                f"a group has at least three members, {admin.id} among them; agent_ids names {others}: "
+                "name two others at least, or write to a single one with send_message"
+            )
+            raise ChatRuleError(msg)
+        self.contacts.reach.check_group(members.values(), members.values())
+        chat = Chat(self._directory.free_chat_id(), title, about, admin.id, self._host)
+        self._directory.add_chat(chat)
+        seq = tx.seq()
+        tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, admin.id, micros(tx.time)))
+        for member_id in members:
+            chat.roster[member_id] = None
+            tx.add(MemberJoined(chat.id, member_id, seq))
+        tx.note("chat_created", f"{admin.id} created {chat.id} ({chat.name})", agent_id=admin.id, chat_id=chat.id)
+        return chat
+
+    def add_member(self, tx: Transaction, admin_id: str, agent_id: str, chat_id: str) -> tuple[Member, Chat]:
+        """Add a member to a chat, as its admin.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If somebody is unknown, the caller is not the admin, or the member is already in.
+        """
+        chat, admin = self._as_admin(admin_id, chat_id)
+        member = self._directory.member(agent_id, admin.id)
+        if member.id in chat.roster:
+            msg = f"{member.id} is already a member of {chat.id}; its members are: {listed(chat.roster)}"
+            raise ChatRuleError(msg)
+        self.contacts.reach.check_group(map(self._directory.member, chat.roster), [member])
+        chat.roster[member.id] = None
+        tx.add(MemberJoined(chat.id, member.id, tx.seq()))
+        tx.note("member_added", f"{admin.id} added {member.id} to {chat.id}", agent_id=member.id, chat_id=chat.id)
+        return member, chat
+
+    def remove_member(self, tx: Transaction, admin_id: str, agent_id: str, chat_id: str) -> tuple[Member, Chat]:
+        """Remove a member from a chat, as its admin; it hears nothing more.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If somebody is unknown, the caller is not the admin, or the member is not in.
+        """
+        chat, admin = self._as_admin(admin_id, chat_id)
+        member = self._directory.member(agent_id)
+        if member is admin:
+            msg = f"you are the admin of {chat.id} yourself; to go, call leave_chat"
+            raise ChatRuleError(msg)
+        _check_member(chat, member)
+        self._part(tx, chat, member)
+        tx.note("member_removed", f"{admin.id} removed {member.id} from {chat.id}", agent_id=member.id, chat_id=chat.id)
+        return member, chat
+
+    def leave(self, tx: Transaction, agent_id: str, chat_id: str) -> Chat:
+        """Leave a chat; if the admin leaves, the member who has been in it longest takes over.
+
+        Raises
+        ------
+        UnknownIdError, ChatRuleError
+            If there is no such chat, or the caller is not in it.
+        """
+        member = self._directory.member(agent_id)
+        chat = self._directory.chat(chat_id, member.id)
+        _check_member(chat, member)
+        self._part(tx, chat, member)
+        tx.note("member_left", f"{member.id} left {chat.id}", agent_id=member.id, chat_id=chat.id)
+        if chat.admin_id == member.id and chat.roster:
+            chat.admin_id = next(iter(chat.roster))
+            tx.add(AdminChanged(tx.seq(), chat.id, chat.admin_id))
+            text = f"{chat.admin_id} is now the admin of {chat.id}"
+            tx.note("admin_changed", text, agent_id=chat.admin_id, chat_id=chat.id)
+        return chat
+
+    def search(self, tx: Transaction, agent_id: str, query: str, limit: int) -> list[Agent]:
+        """Return the agents that have most to do with a query; the asker knows them from now on."""
+        return self.contacts.find(tx, self._directory.get_agent(agent_id), query, limit)
+
+    def _as_admin(self, admin_id: str, chat_id: str) -> tuple[Chat, Member]:
+        admin = self._directory.member(admin_id)
+        chat = self._directory.chat(chat_id, admin.id)
+        if chat.admin_id != admin.id:
+            msg = f"only its admin {chat.admin_id} adds and removes members of {chat.id}; ask {chat.admin_id} to do it"
+            raise ChatRuleError(msg)
+        return chat, admin
+
+    def _part(self, tx: Transaction, chat: Chat, member: Member) -> None:
+        del chat.roster[member.id]
+        tx.add(MemberLeft(chat.id, member.id, tx.seq()))
+
+
+def check_message(text: object) -> None:
+    """Check that a text can be a message.
+
+    Raises
+    ------
+    ChatRuleError
+        If there is nothing in it, or it cannot be stored.
+    """
+    if not isinstance(text, str) or not text.strip():
+        msg = "the message is empty: write what the receiver should read"
+        raise ChatRuleError(msg)
+    if clean(text) != text:
+        msg = f"the message holds half a character (a lone surrogate): {ascii(text)[:60]}; leave it out"
+        raise ChatRuleError(msg)
+
+
+def _check_member(chat: Chat, member: Member) -> None:
+    if member.id not in chat.roster:
+        msg = f"{member.id} is no member of {chat.id}; its admin {chat.admin_id} can add members"
+        raise ChatRuleError(msg)

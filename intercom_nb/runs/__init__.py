@@ -1,0 +1,1 @@
+"""How an agent reacts: from taking its mail to falling silent."""

@@ -1,0 +1,146 @@
+"""Whether a model call may still be made, given what it and every call in flight may use at most.
+
+What a call may read is what the last one of that conversation read, as its server counted, and one token for every
+three bytes that were added; without such a count, one token for every three bytes of the whole request. What it may
+write is `max_output_tokens` where that is set, else the most that its model has written so far. Nothing here looks
+at a conversation as a whole: a desk keeps a running count of its bytes.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from intercom_nb.limits import Limits, Spent
+from intercom_nb.models import Model, Usage
+from intercom_nb.models.prices import Prices
+from intercom_nb.runs.agent_state import Desk, Run
+from intercom_nb.runs.lifecycle import Lifecycle
+
+__all__ = ["BYTES_PER_TOKEN", "Budget"]
+
+BYTES_PER_TOKEN = 3  # English has four and more, JSON and most other languages somewhat less
+_FIRST_OUTPUT = 256  # tokens that a model is expected to write while nothing is known about it
+_WRAP_UP_AT = 0.9
+_WRAP_UP = (
+    "Wrap up: {share:.0%} of the {what} that {who} may use are used. Finish what matters most, tell those who wait "
+    "for a result what there is, and start nothing new."
+)
+
+
+class Budget:
+    """What the calls in flight of one service may use; lives on its loop.
+
+    Parameters
+    ----------
+    lifecycle, prices, max_output_tokens
+        Of the same service.
+    waits : bool
+        Whether a call waits for those in flight where they might need what it needs. In a recording that is played
+        the order of the calls is given, and each has room, for it had.
+    """
+
+    def __init__(self, lifecycle: Lifecycle, prices: Prices, max_output_tokens: int | None, *, waits: bool) -> None:
+        self._waits = waits
+        self._lifecycle = lifecycle
+        self._prices = prices
+        self._max_output_tokens = max_output_tokens
+        self._most_written: dict[str, int] = {}
+        self._reserved: dict[str, Spent] = {}
+        self._in_flight = Spent()  # the sum of those
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def tokens_of(self, desk: Desk, run: Run) -> int:
+        """Return how many tokens the next request of a run may have at most."""
+        size = self._request_bytes(desk, run)
+        known_bytes, known_tokens = desk.measured
+        return known_tokens + -(-max(size - known_bytes, 0) // BYTES_PER_TOKEN)
+
+    def _request_bytes(self, desk: Desk, run: Run) -> int:
+        return desk.bytes + desk.tool_bytes + len(run.instructions.encode()) + len((run.chat_list or "").encode())
+
+    async def reserve(self, desk: Desk, run: Run) -> bool:
+        """Set aside what a call may use, once there is room for it; return False if no limit leaves any.
+
+        A limit of the whole service pauses it; an agent that meets its own is left alone until `resume`.
+        """
+        need = self._need(run.model, self.tokens_of(desk, run))
+        while self._lifecycle.state == "running":
+            if own := _over(desk.agent.limits, desk.spent, need):
+                desk.met = own
+                return False
+            spent, limits = self._lifecycle.spent, self._lifecycle.limits
+            if limit := _over(limits, spent, need):
+                self._lifecycle.halt("paused", limit)
+                return False
+            if not (self._waits and _over(limits, spent, need, self._in_flight)):
+                self._reserved[desk.agent.id] = need
+                self._in_flight.tokens += need.tokens
+                self._in_flight.usd += need.usd
+                return True
+            # It fits, if those in flight use less than they may: wait until one of them has ended.
+            freed = asyncio.get_running_loop().create_future()
+            self._waiting.append(freed)
+            await freed
+        return False
+
+    def _need(self, model: Model, read: int) -> Spent:
+        seen = self._most_written.get(model.name, _FIRST_OUTPUT)
+        written = seen if self._max_output_tokens is None else self._max_output_tokens
+        return Spent(tokens=read + written, usd=self._prices.at_most(model, read, written))
+
+    def release(self, desk: Desk) -> None:
+        """Give back what was set aside: the call has ended, and what it used is counted."""
+        given = self._reserved.pop(desk.agent.id, None)
+        if given is not None:
+            self._in_flight.tokens -= given.tokens
+            # A sum of floats that has lost its last part should be 0, and may be a little beside it.
+            self._in_flight.usd = self._in_flight.usd - given.usd if self._reserved else 0.0
+            waiting, self._waiting = self._waiting, []
+            for freed in waiting:
+                if not freed.done():
+                    freed.set_result(None)
+
+    def measure(self, desk: Desk, run: Run, usage: Usage) -> None:
+        """Learn from what a server counted; called before the answer joins the conversation."""
+        if usage.input_tokens:
+            desk.measured = self._request_bytes(desk, run), usage.input_tokens
+        if usage.output_tokens:
+            most = self._most_written.get(run.model.name, 0)
+            self._most_written[run.model.name] = max(most, usage.output_tokens)
+
+    def wrap_up(self, desk: Desk) -> list[tuple[str, str]]:
+        """Return what to tell an agent, once, when nine tenths of a limit are used: key and text of each remark."""
+        lifecycle = self._lifecycle
+        everybody = _shares(lifecycle.limits, lifecycle.spent, lifecycle.seconds)
+        own = _shares(desk.agent.limits, desk.spent)
+        remarks = []
+        for who, shares in (("you all together", everybody), ("you", own)):
+            keys = {f"wrap-up:{desk.agent.id}:{who}:{what}:{limit:g}": what for what, limit in shares.items()}
+            if keys and not keys.keys() & desk.told:
+                key = next(iter(keys))
+                remarks.append((key, _WRAP_UP.format(share=_WRAP_UP_AT, what=_CALLED[keys[key]], who=who)))
+        return remarks
+
+
+_CALLED = {"tokens": "tokens", "usd": "dollars", "runs": "turns", "seconds": "seconds"}
+
+
+def _over(limits: Limits | None, spent: Spent, *needs: Spent) -> str:
+    """Return the name of the limit that these calls could pass; empty if none."""
+    if limits is None:
+        return ""
+    if spent.tokens + sum(need.tokens for need in needs) > limits.tokens:
+        return "tokens"
+    return "usd" if spent.usd + sum(need.usd for need in needs) > limits.usd else ""
+
+
+def _shares(limits: Limits | None, spent: Spent, seconds: float = 0.0) -> dict[str, float]:
+    """Return the limits of which nine tenths are used, the run that begins included."""
+    if limits is None:
+        return {}
+    used: Iterable[tuple[str, float]] = (
+        ("tokens", spent.tokens),
+        ("usd", spent.usd),
+        ("runs", spent.runs + 1),
+        ("seconds", seconds),
+    )
+    return {name: getattr(limits, name) for name, value in used if value >= _WRAP_UP_AT * getattr(limits, name)}

@@ -1,0 +1,176 @@
+"""Whether a service runs, whether it is quiet, and why it stopped: known exactly, told at once, without polling."""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Literal
+
+from intercom_nb.errors import LifecycleError
+from intercom_nb.limits import Limits, Spent
+from intercom_nb.texts.reasons import sentence
+
+__all__ = ["Lifecycle", "State"]
+
+State = Literal["new", "running", "paused", "stopped"]
+
+
+class Lifecycle:
+    """The state of one service, shared by every thread that asks for it.
+
+    Attributes
+    ----------
+    state : str
+        ``new``, ``running``, ``paused`` or ``stopped``.
+    reason : str
+        Why it is not at work: ``quiet``, ``steps``, ``failed``, ``paused``, ``stopped``, or the name of a limit;
+        empty while it is at work or has not started.
+    limits : Limits
+        What it may spend; may be changed at any time.
+    spent : Spent
+        What it has spent.
+    on_halt : callable
+        Called with the new state and the reason after each pause and stop.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.state: State = "new"
+        self.reason = ""
+        self._details: dict[str, str] = {}
+        self.limits = limits
+        self.spent = Spent()
+        self._changed = threading.Condition()
+        self._busy = False
+        self._busy_since = 0.0
+        self._busy_before = 0.0
+        self._waiting: list[Future[str]] = []
+        self.on_halt: Callable[[str, str], None] = lambda _state, _reason: None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it runs and somebody has something to do."""
+        return self.state == "running" and self._busy
+
+    @property
+    def seconds(self) -> float:
+        """Seconds during which it was at work."""
+        return self._busy_before + (time.monotonic() - self._busy_since if self.at_work else 0.0)
+
+    def seconds_left(self) -> float | None:
+        """Seconds it may still be at work; None without such a limit."""
+        left = self.limits.seconds - self.seconds
+        return None if math.isinf(left) else max(left, 0.0)
+
+    def run(self) -> None:
+        """Start, or go on after a pause.
+
+        Raises
+        ------
+        LifecycleError
+            If it has stopped.
+        """
+        with self._changed:
+            if self.state == "stopped":
+                msg = "this service has stopped for good; InterComService.open(path) goes on with its log"
+                raise LifecycleError(msg)
+            self._change("running", self.reason if not self._busy else "")
+
+    def halt(self, state: Literal["paused", "stopped"], reason: str) -> None:
+        """Pause or stop, and say why; a service that has stopped stays so."""
+        with self._changed:
+            if self.state == "stopped" or (self.state, self.reason) == (state, reason):
+                return
+            # A conversation that had ended before it was stopped keeps the reason it ended for.
+            ended = reason == "stopped" and not self.at_work and self.reason not in ("", "paused")
+            if not ended:
+                self._details = {}
+            self._change(state, self.reason if ended else reason)
+        self.on_halt(state, reason)  # outside the lock: it writes to the log
+
+    def busy(self) -> None:
+        """Somebody has something to do."""
+        with self._changed:
+            if not self._busy:
+                self._set(self.state, busy=True)
+                self.reason = "" if self.state in ("new", "running") else self.reason
+
+    def quiet(self, reason: str, detail: str = "") -> None:
+        """Nobody has anything to do any more; `detail` says more about the reason, in a sentence of its own."""
+        with self._changed:
+            self._details = {reason: detail} if detail else {}
+            self._set(self.state, busy=False)
+            if self.state == "running":
+                self.reason = reason
+                self._tell()
+
+    def sentence(self, reason: str) -> str:
+        """Return why it is not at work, in words."""
+        return self._details.get(reason) or sentence(reason)
+
+    def may_step(self, *, new_run: bool = False) -> bool:
+        """Return whether another model call is allowed; pauses with the limit's name if one forbids it."""
+        if self.state != "running":
+            return False
+        limit = self.spent.reached(self.limits, seconds=self.seconds, new_run=new_run)
+        if limit is not None:
+            self.halt("paused", limit)
+        return limit is None
+
+    def wait(self, timeout: float | None, watch: Callable[[], None]) -> str:
+        """Return why it is not at work, as soon as it is not; ``timeout`` if that takes longer.
+
+        Parameters
+        ----------
+        timeout : float or None
+            Seconds.
+        watch : callable
+            Called about ten times a second meanwhile.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._changed:
+                self._check_started()
+                left = deadline - time.monotonic()
+                if self.at_work and left > 0:
+                    self._changed.wait(min(left, 0.1))
+                if not self.at_work:
+                    return self.reason
+                if left <= 0:
+                    return "timeout"
+            watch()  # outside the lock: it may take its time, and agents must not wait for it
+
+    def when_quiet(self) -> Future[str]:
+        """Return a future of why it is not at work."""
+        future: Future[str] = Future()
+        with self._changed:
+            self._check_started()
+            if self.at_work:
+                self._waiting.append(future)
+            else:
+                future.set_result(self.reason)
+        return future
+
+    def _check_started(self) -> None:
+        if self.state == "new":
+            msg = "this service has not been started: call start(), or use it in a with block"
+            raise LifecycleError(msg)
+
+    def _change(self, state: State, reason: str) -> None:
+        self._set(state, busy=self._busy)
+        self.reason = reason
+        self._tell()
+
+    def _set(self, state: State, *, busy: bool) -> None:
+        # Time at work is added up at every change of what "at work" depends on.
+        self._busy_before = self.seconds
+        self.state, self._busy = state, busy
+        self._busy_since = time.monotonic()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        if not self.at_work:
+            waiting, self._waiting = self._waiting, []
+            for future in waiting:
+                if future.set_running_or_notify_cancel():
+                    future.set_result(self.reason)

@@ -1,0 +1,1 @@
+"""What agents read and write, as pure functions: turns, instructions, documents, names."""

@@ -1,0 +1,100 @@
+"""Names, ids and texts as people and models write them: checked and cleaned."""
+
+import re
+import unicodedata
+
+from intercom_nb.errors import InvalidNameError
+
+__all__ = ["checked_id", "checked_name", "checked_text", "clean", "plain_name", "slug"]
+
+
+_ID = re.compile(r"[^\s\"'`]{1,100}")
+_CHAT_ID = re.compile(r"chat-\d+")
+
+_LONGEST_NAME = 200  # characters; it stands in every frame
+
+
+def clean(text: str) -> str:
+    """Return text that UTF-8 can carry: halves of characters (lone surrogates) become replacement marks.
+
+    Models and tools do write such text now and then; nothing can store or send it.
+    """
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def checked_text(text: object, what: str) -> str:
+    """Return a text that can be stored.
+
+    Raises
+    ------
+    TypeError
+        If it is no str.
+    ValueError
+        If it holds half a character (a lone surrogate).
+    """
+    if not isinstance(text, str):
+        msg = f"{what}={text!r}: it should be a str"
+        raise TypeError(msg)
+    if clean(text) != text:
+        msg = f"{what} holds half a character (a lone surrogate), which no file can keep: {ascii(text)[:60]}"
+        raise ValueError(msg)
+    return text
+
+
+def checked_name(name: object, *, kind: str = "agent") -> str:
+    """Return a name that can stand in a frame: trimmed, one line, something to see.
+
+    Raises
+    ------
+    InvalidNameError
+        If it is empty, longer than 200 characters, or has a line break or another control character.
+    """
+    if not isinstance(name, str):
+        raise InvalidNameError(name, f"is no text: the name of a {kind} is a str")
+    trimmed = name.strip()
+    if clean(trimmed) != trimmed:
+        raise InvalidNameError(ascii(name), "holds half a character (a lone surrogate), which no file can keep")
+    if not any(unicodedata.category(c)[0] in "LNPS" for c in trimmed):
+        raise InvalidNameError(name, f"is empty: give the {kind} a name of at least one letter or digit")
+    if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in trimmed):
+        raise InvalidNameError(name, f"has a line break or control character: the name of a {kind} is one line")
+    if len(trimmed) > _LONGEST_NAME:
+        raise InvalidNameError(
+            trimmed[:20] + "…", f"has {len(trimmed)} characters; at most {_LONGEST_NAME} are allowed"
+        )
+    return trimmed
+
+
+def slug(name: str) -> str:
+    """Return an id made from a name: lower case, words joined by hyphens.
+
+    Examples
+    --------
+    >>> slug("Marketing Expert")
+    'marketing-expert'
+    """
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    words = "".join(c if c.isalnum() else " " for c in plain).split()
+    made = "-".join(words)[:60].rstrip("-") or "agent"
+    # "chat" too: the second of that name would be chat-2.
+    return f"agent-{made}" if made == "chat" or _CHAT_ID.fullmatch(made) else made
+
+
+def checked_id(agent_id: object) -> str:
+    """Return an id that models can copy.
+
+    Raises
+    ------
+    InvalidNameError
+        If it has spaces or quotes, or is one of the ids that chats get.
+    """
+    if not isinstance(agent_id, str) or not _ID.fullmatch(agent_id) or not agent_id.isprintable():
+        raise InvalidNameError(agent_id, "cannot be an id: an id has no spaces or quotes, such as 'marketing-expert'")
+    if _CHAT_ID.fullmatch(agent_id):
+        raise InvalidNameError(agent_id, "cannot be an agent's id: chat-1, chat-2, … are the ids of chats")
+    return agent_id
+
+
+def plain_name(written: str) -> str:
+    """Return a tool's name or an id without what models wrap around it: spaces, quotes, a ``functions.`` prefix."""
+    return written.strip().strip("\"'`“”‘’").strip().removeprefix("functions.").strip()
