@@ -6,7 +6,7 @@ assistants are ASGI apps behind the same client, so a notebook without a key run
 
 from openai import AsyncOpenAI
 
-from intercom_nb.models.client import Settings
+from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.model import Model, Models, default_model
 from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.values import Assistant, Delta, ModelChoice, Origin, Reply, Usage
@@ -14,13 +14,13 @@ from intercom_nb.models.values import Assistant, Delta, ModelChoice, Origin, Rep
 __all__ = [
     "Assistant",
     "AsyncOpenAI",
+    "ClientOptions",
     "Delta",
     "Model",
     "ModelChoice",
     "Models",
     "Origin",
     "Reply",
-    "Settings",
     "Tape",
     "Usage",
     "default_model",

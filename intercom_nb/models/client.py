@@ -21,14 +21,14 @@ from intercom_nb.models.limiter import Limiter
 from intercom_nb.models.streaming import read_chat_stream, read_response_stream
 from intercom_nb.models.values import OPENAI_URL, Address, Request
 
-__all__ = ["Client", "Settings"]
+__all__ = ["Client", "ClientOptions"]
 
 _CONNECT_TIMEOUT_S = 30.0  # the default of 5 s is missed on a busy loop before the request has even left
 _PROBE_S = 0.5  # a path that is not there is refused at once; a model that thinks so long holds nobody else up
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ClientOptions:
     """How clients go about their calls."""
 
     max_concurrency: int = 64
@@ -36,7 +36,7 @@ class Settings:
     timeout: float = 600.0
     record: str | Path | None = None
     play: str | Path | None = None
-    renew: str = ""  # how to make the recording anew, where the settings and no argument asked for it
+    renew: str = ""  # how to make the recording anew, where the environment and no argument asked for it
 
 
 class Client:
@@ -46,23 +46,23 @@ class Client:
     ----------
     address : Address
         Where it goes.
-    settings : Settings
+    options : ClientOptions
         How.
     own : AsyncOpenAI, optional
         A client of the caller's, used in place of one made here; the caller closes it.
     """
 
-    def __init__(self, address: Address, settings: Settings, own: openai.AsyncOpenAI | None = None) -> None:
+    def __init__(self, address: Address, options: ClientOptions, own: openai.AsyncOpenAI | None = None) -> None:
         self.address = address
         known = address.app is not None or address.base_url == OPENAI_URL
         self.dialect = Dialect(sure=known)
         self.limiter = Limiter(
-            settings.max_concurrency,
-            max_retries=settings.max_retries,
-            bound=settings.timeout,
+            options.max_concurrency,
+            max_retries=options.max_retries,
+            bound=options.timeout,
             paced=address.app is None,
         )
-        self._settings = settings
+        self._options = options
         # The limiter does all retrying: it is the one place that knows what the other agents have met.
         self._openai = None if own is None else own.with_options(max_retries=0)
         self._is_own = own is not None
@@ -81,7 +81,7 @@ class Client:
         ModelError
             If the call failed for good.
         """
-        left = self._settings.timeout
+        left = self._options.timeout
         tries = itertools.count(1)
 
         async def attempt() -> tuple[dict[str, Any], float]:
@@ -92,7 +92,7 @@ class Client:
                 async with asyncio.timeout(max(left, 0)):
                     response = await self._attempt(replace(request, attempt=next(tries)))
             except TimeoutError:
-                sentence = f"{self.address!r} did not answer within {self._settings.timeout:g} s"
+                sentence = f"{self.address!r} did not answer within {self._options.timeout:g} s"
                 raise Failure(ModelError(sentence), "final") from None
             finally:
                 took = time.perf_counter() - began
@@ -113,12 +113,12 @@ class Client:
 
         async def attempt() -> list[list[float]]:
             try:
-                async with asyncio.timeout(self._settings.timeout):
+                async with asyncio.timeout(self._options.timeout):
                     answer = await self._post(EMBEDDINGS, {"model": model, "input": list(texts)})
                 ordered = sorted(answer["data"], key=lambda one: one["index"])
                 return [[float(number) for number in one["embedding"]] for one in ordered]
             except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError, KeyError) as error:
-                raise failure_of(error, self.address, self._settings.timeout) from None
+                raise failure_of(error, self.address, self._options.timeout) from None
 
         return await self.limiter.run("", attempt)
 
@@ -144,7 +144,7 @@ class Client:
         except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise failure_of(error, self.address, self._settings.timeout) from None
+            raise failure_of(error, self.address, self._options.timeout) from None
         self.dialect.sure = True
         if not isinstance(response.get("output"), list):
             sentence = f"{self.address!r} answered with nonsense: no list of output items in it"
@@ -218,7 +218,7 @@ class Client:
             return await read(stream, request)
 
     def _connect(self) -> openai.AsyncOpenAI:
-        n = self._settings.max_concurrency
+        n = self._options.max_concurrency
         http: httpx2.AsyncClient
         if self.address.app is not None:
             http = httpx2.AsyncClient(transport=httpx2.ASGITransport(self.address.app))
@@ -230,7 +230,7 @@ class Client:
             api_key=self.address.api_key,
             http_client=http,
             max_retries=0,
-            timeout=httpx2.Timeout(self._settings.timeout, connect=_CONNECT_TIMEOUT_S),
+            timeout=httpx2.Timeout(self._options.timeout, connect=_CONNECT_TIMEOUT_S),
         )
 
     async def close(self) -> None:

@@ -10,11 +10,11 @@ from openai import AsyncOpenAI
 from intercom_nb.environment import setting
 from intercom_nb.errors import MissingKeyError, RecordingError
 from intercom_nb.messages import Item
-from intercom_nb.models.client import Client, Settings
+from intercom_nb.models.client import Client, ClientOptions
 from intercom_nb.models.failures import safe
 from intercom_nb.models.offline import OFFLINE_MODEL, OfflineAssistant
 from intercom_nb.models.price_list import usd_of
-from intercom_nb.models.recording.from_environment import by_settings
+from intercom_nb.models.recording.from_environment import by_environment
 from intercom_nb.models.recording.player import Player
 from intercom_nb.models.recording.recorder import Recorder
 from intercom_nb.models.recording.tape import Tape
@@ -51,7 +51,7 @@ class Models:
         base_url: str | None = None,
         api_key: str | None = None,
         client: AsyncOpenAI | None = None,
-        settings: Settings = Settings(),  # noqa: B008 - frozen
+        options: ClientOptions = ClientOptions(),  # noqa: B008 - frozen
         name: str = "",
     ) -> None:
         if client is not None and (base_url is not None or api_key is not None):
@@ -63,18 +63,18 @@ class Models:
         if client is not None:
             self._base_url = str(client.base_url).rstrip("/")
             self._api_key = client.api_key
-        self._settings = settings = by_settings(settings, name)
-        if settings.record is not None and settings.play is not None:
+        self._options = options = by_environment(options, name)
+        if options.record is not None and options.play is not None:
             msg = "record= makes a recording and play= needs one: give one of them"
             raise ValueError(msg)
-        self.tape = Tape() if settings.play is None else Player(Path(settings.play), settings.renew)
+        self.tape = Tape() if options.play is None else Player(Path(options.play), options.renew)
         self._clients: dict[Address, Client] = {}
         self._offline = OfflineAssistant()
         self.listeners: list[Callable[[Delta], object]] = []
         self.default = self.named(default)
-        if settings.record is not None:
-            self.tape = Recorder(Path(settings.record), self.default.name, self._hide)
-            if settings.renew:  # every service has one then, also one that calls no model
+        if options.record is not None:
+            self.tape = Recorder(Path(options.record), self.default.name, self._hide)
+            if options.renew:  # every service has one then, also one that calls no model
                 self.tape.begin()
 
     def named(self, model: ModelChoice) -> "Model":
@@ -113,7 +113,7 @@ class Models:
     def _client(self, address: Address) -> Client:
         client = self._clients.get(address)
         if client is None:
-            made = Client(address, self._settings, None if address.app is not None else self._own)
+            made = Client(address, self._options, None if address.app is not None else self._own)
             client = self._clients.setdefault(address, made)  # one, also when two threads ask at once
         return client
 
@@ -136,7 +136,7 @@ class Models:
         return f"waiting for the rate limit, {wait_s:,.0f} s" if wait_s >= 1 else ""
 
     def check_played(self, *, whole: bool = False) -> None:
-        """Check that what is played by the settings is what was recorded; a fault is told once.
+        """Check that what is played by the environment is what was recorded; a fault is told once.
 
         Where an argument asked for it, the failed run alone says so. In a notebook that is tested that would go
         unseen: no cell fails because a run does.
@@ -151,7 +151,7 @@ class Models:
         RecordingError
             If it is not.
         """
-        if not self._settings.renew or self.tape.live:
+        if not self._options.renew or self.tape.live:
             return
         fault = self.tape.fault or (self.tape.rest() if whole else "")
         self.tape.fault = ""
@@ -165,7 +165,7 @@ class Models:
 
 
 def default_model() -> str:
-    """Return the name of the model that the settings alone mean."""
+    """Return the name of the model that the environment alone means."""
     return Models().default.name
 
 

@@ -24,7 +24,7 @@ from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
 from intercom_nb.members.registry import Directory, Member
 from intercom_nb.messages import Item, Message
-from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, Models, Settings
+from intercom_nb.models import AsyncOpenAI, ClientOptions, Delta, ModelChoice, Models
 from intercom_nb.models.prices import Price, Prices
 from intercom_nb.notebook import note, replace_running
 from intercom_nb.routing.chat_tools import check_tools
@@ -166,7 +166,7 @@ class InterComService(Viewed):
             base_url=base_url,
             api_key=api_key,
             client=client,
-            settings=Settings(max_concurrency, max_retries, timeout, record, play),
+            options=ClientOptions(max_concurrency, max_retries, timeout, record, play),
             name=slug(self.name),
         )
         folder = setting("THREAD_LOGS_PATH") or "logs" if isinstance(logs, EllipsisType) else logs
@@ -245,7 +245,7 @@ class InterComService(Viewed):
                 base_url=base_url,
                 api_key=api_key,
                 client=client,
-                settings=Settings(max_concurrency, max_retries, timeout, record, play),
+                options=ClientOptions(max_concurrency, max_retries, timeout, record, play),
                 name=slug(self.name),
             )
             options = Options(

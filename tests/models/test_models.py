@@ -233,7 +233,7 @@ def test_agents_may_have_models_of_their_own():
     assert len(one.requests) == len(other.requests) == 1
 
 
-def test_settings_say_which_model(monkeypatch, tmp_path):
+def test_the_environment_says_which_model(monkeypatch, tmp_path):
     """Arguments before the environment before .env; without a key or a server, the stand-in."""
     assert Models().default.name == "offline"
     monkeypatch.setenv("INTERCOM_MODEL", "gpt-5-mini")

@@ -146,8 +146,8 @@ def test_what_is_left_of_a_recording_is_told_at_the_end():
 
 
 @pytest.mark.usefixtures("recorded")
-def test_what_a_service_is_told_goes_before_the_settings():
-    """Its own record= and play= are meant; both settings at once are not."""
+def test_what_a_service_is_told_goes_before_the_environment():
+    """Its own record= and play= are meant; both variables at once are not."""
     with talk(model=ScriptedAssistant(), record="own.jsonl") as own:
         assert own.wait(20) == "quiet"
     with talk(play="own.jsonl") as own:
@@ -165,7 +165,7 @@ def test_a_recording_is_whole_when_its_service_is_stopped_at_once():
         assert len(Path("own.jsonl").read_text().splitlines()) == 2
 
 
-def test_both_settings_at_once_are_refused(monkeypatch):
+def test_both_variables_at_once_are_refused(monkeypatch):
     """One of them."""
     monkeypatch.setenv("INTERCOM_RECORD", FOLDER)
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
