@@ -72,7 +72,7 @@ from intercom_nb.models.prices import Price
 from intercom_nb.service.service import InterComService
 from intercom_nb.views import AgentsView, Dashboard, GraphView, Timeline, Transcript, snapshot, to_html
 
-__version__ = "0.1.0"
+
 
 __all__ = [
     "Agent",

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from intercom_nb.errors import InvalidToolError
+from intercom_nb.texts.names import code_name, code_text
 
 __all__ = [
     "ContactPolicy",
     "checked_contacts",
     "checked_team",
-    "function_of",
     "is_above",
     "is_within",
     "policy_from",
@@ -91,13 +91,8 @@ def policy_text(contacts: ContactPolicy) -> str | None:
     if contacts is None or isinstance(contacts, str):
         return contacts
     if callable(contacts):
-        return f"{getattr(contacts, '__name__', 'function')}()"
+        return code_text(getattr(contacts, "__name__", "function"))
     return str(contacts) if isinstance(contacts, int) else json.dumps(list(contacts), ensure_ascii=False)
-
-
-def function_of(text: str | None) -> str:
-    """Return the name of the function that a policy of the log is; empty if it is none."""
-    return text[:-2] if text is not None and text.endswith("()") else ""
 
 
 def policy_from(text: str | None, functions: Mapping[str, Callable[..., Any]]) -> ContactPolicy:
@@ -106,7 +101,7 @@ def policy_from(text: str | None, functions: Mapping[str, Callable[..., Any]]) -
         return None
     if text.startswith("["):
         return tuple(json.loads(text))
-    if name := function_of(text):
+    if name := code_name(text):
         return functions[name]
     return int(text) if text.isdecimal() else text
 

@@ -1,7 +1,8 @@
 """What a service may spend, and what it has spent."""
 
+import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 __all__ = ["Limits", "Spent"]
 
@@ -44,6 +45,16 @@ class Limits:
                 msg = f"Limits({field.name}={value!r}): it should be a number above 0; math.inf lifts the limit"
                 raise ValueError(msg)
 
+    def to_json(self) -> str:
+        """Return them as the log keeps them; a limit that is lifted is null."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps({name: None if math.isinf(value) else value for name, value in kept.items()}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Limits":
+        """Return the limits that `to_json` was asked of."""
+        return cls(**{name: math.inf if value is None else value for name, value in json.loads(text).items()})
+
 
 @dataclass(slots=True)
 class Spent:
@@ -65,6 +76,15 @@ class Spent:
     tokens: int = 0
     usd: float = 0.0
     unpriced: int = 0
+
+    def to_json(self) -> str:
+        """Return it as the log keeps it: a list, in the order of its fields."""
+        return json.dumps(astuple(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Spent":
+        """Return what `to_json` was asked of."""
+        return cls(*json.loads(text))
 
     def reached(self, limits: Limits, *, seconds: float = 0.0, new_run: bool = False) -> str | None:
         """Return the name of a limit that forbids another model call; None if none does."""

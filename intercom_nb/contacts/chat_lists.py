@@ -13,12 +13,12 @@ from itertools import islice
 
 from intercom_nb.contact_policies import ContactPolicy, is_above, is_within
 from intercom_nb.contacts.embeddings import Embeddings
-from intercom_nb.contacts.finder import Finding
-from intercom_nb.contacts.rule import MayContact, Reach
+from intercom_nb.contacts.finder import Finder
+from intercom_nb.contacts.rule import MayContact, ContactRule
 from intercom_nb.log.facts import ContactFound
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent
-from intercom_nb.members.registry import Directory, Member
+from intercom_nb.members.registry import Registry, Member
 from intercom_nb.texts.turns import ChatEntry, chat_list_text
 
 __all__ = ["Contacts"]
@@ -70,7 +70,7 @@ class Contacts:
 
     Parameters
     ----------
-    directory : Directory
+    directory : Registry
         Who there is.
     policy : ContactPolicy
         What agents are shown that have no policy of their own.
@@ -82,7 +82,7 @@ class Contacts:
 
     def __init__(
         self,
-        directory: Directory,
+        directory: Registry,
         *,
         policy: ContactPolicy = None,
         may_contact: MayContact | None = None,
@@ -90,8 +90,8 @@ class Contacts:
     ) -> None:
         self.directory = directory
         self._policy = policy
-        self.reach = Reach(may_contact)
-        self.finding = Finding(directory, embeddings)
+        self.reach = ContactRule(may_contact)
+        self.finding = Finder(directory, embeddings)
         self._known: dict[str, _Known] = {}
         self._lines: dict[str, str] = {}  # of members that were shown
         self._lined = 0  # changes of the directory that these lines show

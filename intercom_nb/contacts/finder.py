@@ -7,27 +7,27 @@ from intercom_nb.contacts.embeddings import Embeddings
 from intercom_nb.contacts.mission_ranking import Relevance
 from intercom_nb.contacts.word_search import AgentIndex, fused
 from intercom_nb.members.agent import Agent
-from intercom_nb.members.registry import Directory
+from intercom_nb.members.registry import Registry
 from intercom_nb.texts.names import clean
 
-__all__ = ["Finding"]
+__all__ = ["Finder"]
 
 _FUSED = 50  # agents that a query brings by its words, where meaning is asked too
 _LONGEST_TEXT = 8_000  # characters of an agent that count for its meaning
 
 
-class Finding:
+class Finder:
     """Finds the agents of one directory; used under the store's lock.
 
     Parameters
     ----------
-    directory : Directory
+    directory : Registry
         Who there is.
     embeddings : Embeddings, optional
         To find by meaning, too.
     """
 
-    def __init__(self, directory: Directory, embeddings: Embeddings | None = None) -> None:
+    def __init__(self, directory: Registry, embeddings: Embeddings | None = None) -> None:
         self.embeddings = embeddings
         self._directory = directory
         self._index: AgentIndex | None = None

@@ -7,14 +7,14 @@ from intercom_nb.errors import ChatRuleError
 from intercom_nb.members.agent import Agent
 from intercom_nb.members.registry import Member
 
-__all__ = ["MayContact", "Reach"]
+__all__ = ["MayContact", "ContactRule"]
 
 _LOGGER = logging.getLogger(__name__)
 
 MayContact = Callable[[Agent, Member], bool]
 
 
-class Reach:
+class ContactRule:
     """Who may reach whom.
 
     Parameters

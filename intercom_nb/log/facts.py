@@ -8,37 +8,51 @@ import functools
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from intercom_nb.log.times import micros
+from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.messages import Item, Message, item_type
 
 __all__ = [
-    "AdminChanged",
+    "AdminLeft",
+    "AdminNamed",
     "AgentVersion",
     "ChatCreated",
+    "Closed",
     "Compacted",
-    "ContactFound",
+    "ContactKnown",
     "Delivered",
     "Fact",
+    "Halted",
     "Held",
     "ItemsAdded",
     "MemberJoined",
     "MemberLeft",
     "NoteKept",
     "Noted",
+    "Opened",
+    "OptionSet",
     "Posted",
+    "Reason",
     "Released",
+    "Resumed",
     "RunBegan",
     "RunEnded",
-    "RunReopened",
+    "StepCommitted",
     "StepTaken",
     "Taken",
     "ToolCalled",
+    "ToolReturned",
 ]
 
 
 Statement = tuple[str, Iterable[Sequence[Any]]]
+
+Reason: TypeAlias = Literal[
+    "silent", "said_nothing", "cut_off", "refused", "filtered", "steps", "failed", "stopped", "interrupted"
+]
+"""Why a run ended; `intercom_nb.texts.reasons` has a sentence for each."""
 
 
 class Fact:
@@ -57,59 +71,67 @@ class Fact:
 def _insertion(kind: type[Fact]) -> tuple[str, Callable[[Fact], Sequence[Any]]]:
     """Return the SQL that writes facts of a kind as new rows, and what makes a row of one."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    marks = ", ".join("?" * len(names))
-    sql = f"INSERT INTO {kind.table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - no value is in it
-    return sql, operator.attrgetter(*names)
+    return _inserting(kind.table, tuple(names)), operator.attrgetter(*names)
+
+
+@functools.cache
+def _inserting(table: str, columns: tuple[str, ...]) -> str:
+    """Return the SQL that writes a row into some columns of a table."""
+    marks = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - no value is in it
 
 
 @dataclass(frozen=True, slots=True)
 class AgentVersion(Fact):
-    """An agent or person was added, or its mission, description or limits changed."""
+    """An agent or person was added, or is told otherwise from here on: its row is made from its spec."""
 
     table: ClassVar[str] = "agents"
     agent_id: str
     version: int
     seq: int
     kind: Literal["agent", "person"]
-    name: str
-    description: str
-    mission: str
-    model: str | None
-    tools: str
-    mail: str
+    spec: AgentSpec
     created_at: int
-    max_runs: float | None = None
-    max_tokens: float | None = None
-    max_usd: float | None = None
-    notes: int = 0
-    context: int | None = None
-    team: str = ""
-    contacts: str | None = None
+
+    def statement(self) -> Statement:
+        row = {"agent_id": self.agent_id, "version": self.version, "seq": self.seq, "kind": self.kind}
+        row |= {name: value for name, value in self.spec.as_row().items() if name != "id"}
+        row["created_at"] = self.created_at
+        return _inserting("agents", tuple(row)), (tuple(row.values()),)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatCreated(Fact):
-    """A group chat was created; its members are facts of their own."""
+    """A group chat was created; its admin and its members are facts of their own."""
 
     table: ClassVar[str] = "chats"
     chat_id: str
     seq: int
     name: str
     description: str
-    admin_id: str
     created_at: int
 
 
 @dataclass(frozen=True, slots=True)
-class AdminChanged(Fact):
-    """A chat's admin left, and another member took over."""
+class AdminNamed(Fact):
+    """Somebody became the admin of a chat."""
 
-    seq: int
+    table: ClassVar[str] = "admins"
     chat_id: str
-    admin_id: str
+    agent_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdminLeft(Fact):
+    """A chat's admin is its admin no more."""
+
+    chat_id: str
+    until_seq: int
 
     def statement(self) -> Statement:
-        return "UPDATE chats SET admin_id = ? WHERE chat_id = ?", ((self.admin_id, self.chat_id),)
+        sql = "UPDATE admins SET until_seq = ? WHERE chat_id = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.chat_id),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +141,7 @@ class MemberJoined(Fact):
     table: ClassVar[str] = "memberships"
     chat_id: str
     agent_id: str
-    joined_seq: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +150,11 @@ class MemberLeft(Fact):
 
     chat_id: str
     agent_id: str
-    left_seq: int
+    until_seq: int
 
     def statement(self) -> Statement:
-        sql = "UPDATE memberships SET left_seq = ? WHERE chat_id = ? AND agent_id = ? AND left_seq IS NULL"
-        return sql, ((self.left_seq, self.chat_id, self.agent_id),)
+        sql = "UPDATE memberships SET until_seq = ? WHERE chat_id = ? AND agent_id = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.chat_id, self.agent_id),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +176,16 @@ class Posted(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Fact):
-    """A message has these receivers: pending for agents, consumed at once for persons, who have no runs."""
+    """A message has these receivers: pending for agents, consumed at once by persons, who have no runs."""
 
     seq: int
     agent_ids: tuple[str, ...]
-    state: Literal["pending", "consumed"]
+    pending: bool
 
     def statement(self) -> Statement:
-        sql = "INSERT INTO deliveries (agent_id, seq, state) VALUES (?, ?, ?)"
-        return sql, ((agent_id, self.seq, self.state) for agent_id in self.agent_ids)
+        until = None if self.pending else self.seq
+        sql = "INSERT INTO deliveries (agent_id, seq, until_seq) VALUES (?, ?, ?)"
+        return sql, ((agent_id, self.seq, until) for agent_id in self.agent_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +194,7 @@ class Held(Fact):
 
     table: ClassVar[str] = "holds"
     channel: str
-    held_seq: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +202,35 @@ class Released(Fact):
     """What waited in a channel is delivered."""
 
     channel: str
-    released_seq: int
+    until_seq: int
 
     def statement(self) -> Statement:
-        sql = "UPDATE holds SET released_seq = ? WHERE channel = ? AND released_seq IS NULL"
-        return sql, ((self.released_seq, self.channel),)
+        sql = "UPDATE holds SET until_seq = ? WHERE channel = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.channel),)
+
+
+@dataclass(frozen=True, slots=True)
+class Halted(Fact):
+    """The service, or one agent, makes no further model call: it was paused, stopped, or met a limit."""
+
+    table: ClassVar[str] = "halts"
+    seq: int
+    agent_id: str | None
+    reason: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed(Fact):
+    """The service, or one agent, goes on after it was halted; for all reasons but some."""
+
+    until_seq: int
+    agent_id: str | None
+    reasons: tuple[str, ...]
+
+    def statement(self) -> Statement:
+        sql = "UPDATE halts SET until_seq = ? WHERE agent_id IS ? AND reason = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.agent_id, reason) for reason in self.reasons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,23 +240,23 @@ class Taken(Fact):
     agent_id: str
     run_id: str
     seqs: tuple[int, ...]
+    until_seq: int
 
     def statement(self) -> Statement:
-        sql = (
-            "UPDATE deliveries SET state = 'consumed', run_id = ? WHERE agent_id = ? AND seq = ? AND state = 'pending'"
-        )
-        return sql, ((self.run_id, self.agent_id, seq) for seq in self.seqs)
+        sql = "UPDATE deliveries SET until_seq = ?, run_id = ? WHERE agent_id = ? AND seq = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.run_id, self.agent_id, seq) for seq in self.seqs)
 
 
 @dataclass(frozen=True, slots=True)
 class RunBegan(Fact):
-    """An agent began to react."""
+    """An agent began to react; or, with a higher attempt, it goes on with a run that failed or was interrupted."""
 
     table: ClassVar[str] = "runs"
     run_id: str
+    attempt: int
     agent_id: str
     agent_version: int
-    began_seq: int
+    seq: int
     began_at: int
     turn_idx: int
     chat_list: str | None
@@ -217,58 +264,63 @@ class RunBegan(Fact):
 
 @dataclass(frozen=True, slots=True)
 class RunEnded(Fact):
-    """A run fell silent, met its limit of steps, or failed."""
+    """A run, or one attempt of it, came to its end; `spent` is what its agent has spent by then, as JSON."""
 
     run_id: str
-    ended_seq: int
+    attempt: int
+    until_seq: int
     ended_at: int
-    reason: str
-    error: str | None = None
+    reason: Reason
+    error: str | None
+    spent: str
 
     def statement(self) -> Statement:
         return (
-            "UPDATE runs SET ended_seq = ?, ended_at = ?, reason = ?, error = ? WHERE run_id = ?",
-            ((self.ended_seq, self.ended_at, self.reason, self.error, self.run_id),),
+            "UPDATE runs SET until_seq = ?, ended_at = ?, reason = ?, error = ?, spent = ? "
+            "WHERE run_id = ? AND attempt = ? AND until_seq IS NULL",
+            ((self.until_seq, self.ended_at, self.reason, self.error, self.spent, self.run_id, self.attempt),),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class RunReopened(Fact):
-    """A failed run is tried again."""
-
-    run_id: str
-
-    def statement(self) -> Statement:
-        sql = (
-            "UPDATE runs SET ended_seq = NULL, ended_at = NULL, reason = NULL, error = NULL, attempts = attempts + 1 "
-            "WHERE run_id = ?"
-        )
-        return sql, ((self.run_id,),)
 
 
 @dataclass(frozen=True, slots=True)
 class StepTaken(Fact):
-    """A model call was made; `held` are its items while tools of the notebook's owner are still at work."""
+    """A model call was made, under these conditions; `held` are its items if tools of one's own are to work first."""
 
     table: ClassVar[str] = "steps"
     run_id: str
     step: int
+    attempt: int
     seq: int
+    until_seq: int | None
+    kind: Literal["answer", "compact"]
+    asked: str
     model: str
+    settings: str
+    fingerprint: str
+    response_id: str | None
     input_tokens: int | None
     cached_tokens: int | None
     output_tokens: int | None
     usd: float | None
     latency_s: float | None
+    first_token_s: float | None
+    repaired: int
     error: str | None
     created_at: int
     held: str | None = None
-    kind: Literal["answer", "compact"] = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class StepCommitted(Fact):
+    """A step whose own tools worked is whole: its items and their outputs are in the conversation."""
+
+    run_id: str
+    step: int
+    until_seq: int
 
     def statement(self) -> Statement:
-        sql, rows = Fact.statement(self)
-        again = " ON CONFLICT (run_id, step) DO UPDATE SET held = NULL, seq = excluded.seq WHERE held IS NOT NULL"
-        return sql + again, rows
+        sql = "UPDATE steps SET until_seq = ? WHERE run_id = ? AND step = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.run_id, self.step),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +329,7 @@ class ItemsAdded(Fact):
 
     agent_id: str
     idx: int
+    seq: int
     run_id: str
     step: int
     items: tuple[Item, ...]
@@ -284,10 +337,10 @@ class ItemsAdded(Fact):
 
     def statement(self) -> Statement:
         rows = (
-            (self.agent_id, self.idx + n, self.run_id, self.step, item_type(item), payload)
+            (self.agent_id, self.idx + n, self.seq, self.run_id, self.step, item_type(item), payload)
             for n, (item, payload) in enumerate(zip(self.items, self.payloads, strict=True))
         )
-        return "INSERT INTO items (agent_id, idx, run_id, step, type, payload) VALUES (?, ?, ?, ?, ?, ?)", rows
+        return "INSERT INTO items (agent_id, idx, seq, run_id, step, type, payload) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,51 +359,107 @@ class Compacted(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled(Fact):
-    """A tool was called; without an output, its call has begun and nothing more is known."""
+    """A tool was called; without an end, its call has begun and nothing more is known."""
 
     table: ClassVar[str] = "tool_calls"
     run_id: str
     step: int
     n: int
+    seq: int
+    until_seq: int | None
     call_id: str
     name: str
+    source: str
     arguments: str
     began_at: int
     ended_at: int | None = None
     output: str | None = None
-    failed: int = 0
+    failed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned(Fact):
+    """A tool of one's own gave its output, or failed."""
+
+    run_id: str
+    step: int
+    n: int
+    until_seq: int
+    ended_at: int
+    output: str
+    failed: int
 
     def statement(self) -> Statement:
-        sql, rows = Fact.statement(self)
         return (
-            sql + " ON CONFLICT (run_id, step, n) DO UPDATE SET ended_at = excluded.ended_at, "
-            "output = excluded.output, failed = excluded.failed WHERE output IS NULL",
-            rows,
+            "UPDATE tool_calls SET until_seq = ?, ended_at = ?, output = ?, failed = ? "
+            "WHERE run_id = ? AND step = ? AND n = ? AND until_seq IS NULL",
+            ((self.until_seq, self.ended_at, self.output, self.failed, self.run_id, self.step, self.n),),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class ContactFound(Fact):
-    """An agent found another one by search."""
+class ContactKnown(Fact):
+    """An agent knows another one from here on: they talked for the first time, or it was found by search."""
 
     table: ClassVar[str] = "contacts"
+    seq: int
     agent_id: str
     contact_id: str
-    seq: int
+    how: Literal["talked", "found"]
 
 
 @dataclass(frozen=True, slots=True)
 class Noted(Fact):
-    """Something happened that a person may want to know: one sentence."""
+    """Something happened that a person may want to know, in one sentence; or somebody intervened from outside.
+
+    `by_id` is who did it, nobody's if the program did; `reason` says why in a word; `data` is what was changed, as JSON.
+    """
 
     table: ClassVar[str] = "events"
     seq: int
     kind: str
+    by_id: str | None
     agent_id: str | None
     chat_id: str | None
     run_id: str | None
+    reason: str | None
+    data: str | None
     text: str
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSet(Fact):
+    """What the service is told, from here on; the value is JSON."""
+
+    table: ClassVar[str] = "options"
+    name: str
+    seq: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened(Fact):
+    """A process took up the log, with this version of the package and this guideline."""
+
+    table: ClassVar[str] = "openings"
+    seq: int
+    package: str
+    guideline: str
+    opened_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed(Fact):
+    """The process that had the log open let it go; one that was killed leaves this out."""
+
+    seq: int
+    until_seq: int
+    closed_at: int
+
+    def statement(self) -> Statement:
+        sql = "UPDATE openings SET until_seq = ?, closed_at = ? WHERE seq = ? AND until_seq IS NULL"
+        return sql, ((self.until_seq, self.closed_at, self.seq),)
 
 
 @dataclass(frozen=True, slots=True)

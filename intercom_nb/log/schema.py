@@ -1,95 +1,153 @@
 """The tables of the log. Keys carry the guarantees: what must not happen cannot be written down.
 
 A second delivery of a message to the same receiver, a second unfinished run of an agent, a step committed twice and a
-repeated idempotency key each violate a key. Columns are flat; times are microseconds since 1970-01-01 UTC. One
-counter, ``seq``, numbers messages, versions, memberships, runs, steps and events alike, so "the state as of seq k" is
-well defined.
+repeated idempotency key each violate a key. Columns are flat; times are microseconds since 1970-01-01 UTC.
+
+One counter, ``seq``, numbers everything that is written. Every row says in ``seq`` where it was written and, if what it
+tells of can end, in ``until_seq`` where that was; so what was true at any place of the log can be asked for. A *place*
+is the end of a transaction, a row of ``places``. Nothing is ever overwritten: an update turns NULL into a value, once,
+and `ENDINGS` names the columns that this happens to. ``docs/log.md`` says what each column means.
 
 Keys begin with what grows, so what one message adds, to however many receivers, lies side by side at the end of its
 tables: a commit writes a few pages, not one for each receiver.
-
-``items`` are never changed: of an agent's items, those before the newest ``until_idx`` in ``compactions`` are no longer
-sent to its model; the ``payload`` of that row, a JSON list of items, is sent in their place.
 """
 
-__all__ = ["HALF_STATES", "LAST_SEQ", "SCHEMA", "VERSION"]
+from collections.abc import Mapping
+from types import MappingProxyType
 
-VERSION = 1
+__all__ = ["CLOCK", "ENDINGS", "HALF_STATES", "LAST_SEQ", "LONG_WAIT", "PROCESS", "SCHEMA", "TABLES", "VERSION", "as_of"]
 
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+VERSION = 2
+
+LONG_WAIT = 10_000  # places; mail that waits longer has an index of its own, so that what waited at a place is found fast
+
+TABLES = (
+    "meta", "places", "openings", "options", "agents", "chats", "admins", "memberships", "messages", "deliveries",
+    "holds", "halts", "runs", "steps", "items", "compactions", "notes", "contacts", "tool_calls", "events",
+)  # fmt: skip
+
+SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, seq INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
+CREATE TABLE places (
+    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, messages INTEGER NOT NULL, runs INTEGER NOT NULL,
+    steps INTEGER NOT NULL, tokens INTEGER NOT NULL, usd REAL NOT NULL, unpriced INTEGER NOT NULL,
+    seconds REAL NOT NULL) STRICT;
+CREATE TABLE openings (
+    seq INTEGER PRIMARY KEY, until_seq INTEGER, package TEXT NOT NULL, guideline TEXT NOT NULL,
+    opened_at INTEGER NOT NULL, closed_at INTEGER) STRICT;
+CREATE TABLE options (
+    name TEXT NOT NULL, seq INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name, seq)) STRICT;
 CREATE TABLE agents (
     agent_id TEXT NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('agent', 'person')), name TEXT NOT NULL, description TEXT NOT NULL,
-    mission TEXT NOT NULL, model TEXT, tools TEXT NOT NULL, mail TEXT NOT NULL, created_at INTEGER NOT NULL,
-    max_runs REAL, max_tokens REAL, max_usd REAL, notes INTEGER NOT NULL DEFAULT 0, context INTEGER,
-    team TEXT NOT NULL DEFAULT '', contacts TEXT,
-    PRIMARY KEY (agent_id, version)) STRICT;
+    mission TEXT NOT NULL, model TEXT, settings TEXT NOT NULL, tools TEXT NOT NULL, mail TEXT NOT NULL,
+    begins INTEGER NOT NULL, limits TEXT, notes INTEGER NOT NULL, context INTEGER, team TEXT NOT NULL, contacts TEXT,
+    data TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (agent_id, version)) STRICT;
 CREATE TABLE chats (
     chat_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, description TEXT NOT NULL,
-    admin_id TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+    created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE admins (
+    chat_id TEXT NOT NULL REFERENCES chats, agent_id TEXT NOT NULL, seq INTEGER NOT NULL, until_seq INTEGER,
+    PRIMARY KEY (chat_id, seq)) STRICT;
+CREATE UNIQUE INDEX one_admin ON admins (chat_id) WHERE until_seq IS NULL;
 CREATE TABLE memberships (
-    chat_id TEXT NOT NULL REFERENCES chats, agent_id TEXT NOT NULL, joined_seq INTEGER NOT NULL, left_seq INTEGER,
-    PRIMARY KEY (chat_id, agent_id, joined_seq)) STRICT;
-CREATE UNIQUE INDEX one_membership ON memberships (chat_id, agent_id) WHERE left_seq IS NULL;
+    chat_id TEXT NOT NULL REFERENCES chats, agent_id TEXT NOT NULL, seq INTEGER NOT NULL, until_seq INTEGER,
+    PRIMARY KEY (chat_id, agent_id, seq)) STRICT;
+CREATE UNIQUE INDEX one_membership ON memberships (chat_id, agent_id) WHERE until_seq IS NULL;
 CREATE TABLE messages (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, chat_id TEXT REFERENCES chats, receiver_id TEXT, sender_id TEXT,
     text TEXT NOT NULL, run_id TEXT, created_at INTEGER NOT NULL, key TEXT,
     CHECK ((chat_id IS NULL) <> (receiver_id IS NULL))) STRICT;
 CREATE UNIQUE INDEX one_key ON messages (key, run_id IS NULL) WHERE key IS NOT NULL;
+CREATE INDEX remarks ON messages (receiver_id, key, seq) WHERE sender_id IS NULL AND run_id IS NOT NULL;
 CREATE TABLE deliveries (
-    agent_id TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES messages,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'consumed')), run_id TEXT,
+    agent_id TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES messages, until_seq INTEGER, run_id TEXT,
     PRIMARY KEY (seq, agent_id)) STRICT, WITHOUT ROWID;
-CREATE INDEX inbox ON deliveries (seq, agent_id) WHERE state = 'pending';
+CREATE INDEX inbox ON deliveries (seq, agent_id) WHERE until_seq IS NULL;
+CREATE INDEX waited ON deliveries (until_seq, seq) WHERE until_seq > seq + {LONG_WAIT};
 CREATE TABLE holds (
-    channel TEXT NOT NULL, held_seq INTEGER NOT NULL, released_seq INTEGER, PRIMARY KEY (channel, held_seq)) STRICT;
-CREATE UNIQUE INDEX one_hold ON holds (channel) WHERE released_seq IS NULL;
+    channel TEXT NOT NULL, seq INTEGER NOT NULL, until_seq INTEGER, PRIMARY KEY (channel, seq)) STRICT;
+CREATE UNIQUE INDEX one_hold ON holds (channel) WHERE until_seq IS NULL;
+CREATE TABLE halts (
+    seq INTEGER PRIMARY KEY, until_seq INTEGER, agent_id TEXT, reason TEXT NOT NULL, created_at INTEGER NOT NULL)
+    STRICT;
+CREATE UNIQUE INDEX one_halt ON halts (COALESCE(agent_id, ''), reason) WHERE until_seq IS NULL;
 CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY, agent_id TEXT NOT NULL, agent_version INTEGER NOT NULL, began_seq INTEGER NOT NULL,
-    began_at INTEGER NOT NULL, turn_idx INTEGER NOT NULL, chat_list TEXT, attempts INTEGER NOT NULL DEFAULT 1,
-    ended_seq INTEGER, ended_at INTEGER, reason TEXT, error TEXT) STRICT;
-CREATE UNIQUE INDEX one_run ON runs (agent_id) WHERE ended_seq IS NULL;
+    run_id TEXT NOT NULL, attempt INTEGER NOT NULL, agent_id TEXT NOT NULL, agent_version INTEGER NOT NULL,
+    seq INTEGER NOT NULL, until_seq INTEGER, began_at INTEGER NOT NULL, ended_at INTEGER, turn_idx INTEGER NOT NULL,
+    chat_list TEXT,
+    reason TEXT CHECK (reason IN ('silent', 'said_nothing', 'cut_off', 'refused', 'filtered', 'steps', 'failed',
+        'stopped', 'interrupted')),
+    error TEXT, spent TEXT, PRIMARY KEY (run_id, attempt)) STRICT;
+CREATE UNIQUE INDEX one_run ON runs (agent_id) WHERE until_seq IS NULL;
+CREATE INDEX runs_of ON runs (agent_id, seq);
 CREATE TABLE steps (
-    run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, seq INTEGER NOT NULL, model TEXT NOT NULL,
-    input_tokens INTEGER, cached_tokens INTEGER, output_tokens INTEGER, usd REAL, latency_s REAL, error TEXT,
-    created_at INTEGER NOT NULL, held TEXT,
-    kind TEXT NOT NULL DEFAULT 'answer' CHECK (kind IN ('answer', 'compact')), PRIMARY KEY (run_id, step)) STRICT;
+    run_id TEXT NOT NULL, step INTEGER NOT NULL, attempt INTEGER NOT NULL, seq INTEGER NOT NULL, until_seq INTEGER,
+    kind TEXT NOT NULL CHECK (kind IN ('answer', 'compact')), asked TEXT NOT NULL, model TEXT NOT NULL,
+    settings TEXT NOT NULL, fingerprint TEXT NOT NULL, response_id TEXT, input_tokens INTEGER, cached_tokens INTEGER,
+    output_tokens INTEGER, usd REAL, latency_s REAL, first_token_s REAL, repaired INTEGER NOT NULL, error TEXT,
+    created_at INTEGER NOT NULL, held TEXT, PRIMARY KEY (run_id, step)) STRICT;
 CREATE TABLE items (
-    agent_id TEXT NOT NULL, idx INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
+    agent_id TEXT NOT NULL, idx INTEGER NOT NULL, seq INTEGER NOT NULL, run_id TEXT NOT NULL, step INTEGER NOT NULL,
     type TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (agent_id, idx)) STRICT;
 CREATE TABLE compactions (
-    agent_id TEXT NOT NULL, seq INTEGER NOT NULL, run_id TEXT NOT NULL REFERENCES runs, until_idx INTEGER NOT NULL,
+    agent_id TEXT NOT NULL, seq INTEGER NOT NULL, run_id TEXT NOT NULL, until_idx INTEGER NOT NULL,
     how TEXT NOT NULL CHECK (how IN ('compacted', 'summary', 'dropped')), payload TEXT NOT NULL,
     created_at INTEGER NOT NULL, PRIMARY KEY (agent_id, seq)) STRICT;
 CREATE TABLE notes (
-    seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL,
-    text TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
-CREATE TABLE contacts (
-    seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, contact_id TEXT NOT NULL) STRICT;
-CREATE TABLE tool_calls (
-    run_id TEXT NOT NULL REFERENCES runs, step INTEGER NOT NULL, n INTEGER NOT NULL, call_id TEXT NOT NULL,
-    name TEXT NOT NULL, arguments TEXT NOT NULL, began_at INTEGER NOT NULL, ended_at INTEGER, output TEXT,
-    failed INTEGER NOT NULL, PRIMARY KEY (run_id, step, n)) STRICT;
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, agent_id TEXT, chat_id TEXT, run_id TEXT, text TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, run_id TEXT NOT NULL, step INTEGER NOT NULL, text TEXT NOT NULL,
     created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE contacts (
+    seq INTEGER PRIMARY KEY, agent_id TEXT NOT NULL, contact_id TEXT NOT NULL,
+    how TEXT NOT NULL CHECK (how IN ('talked', 'found'))) STRICT;
+CREATE TABLE tool_calls (
+    run_id TEXT NOT NULL, step INTEGER NOT NULL, n INTEGER NOT NULL, seq INTEGER NOT NULL, until_seq INTEGER,
+    call_id TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, arguments TEXT NOT NULL,
+    began_at INTEGER NOT NULL, ended_at INTEGER, output TEXT, failed INTEGER, PRIMARY KEY (run_id, step, n)) STRICT;
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, by_id TEXT, agent_id TEXT, chat_id TEXT, run_id TEXT, reason TEXT,
+    data TEXT, text TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
 """
 
-LAST_SEQ = """
-SELECT MAX(seq) FROM (
-    SELECT COALESCE(MAX(seq), 0) AS seq FROM agents
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM chats
-    UNION ALL SELECT COALESCE(MAX(MAX(joined_seq, COALESCE(left_seq, 0))), 0) FROM memberships
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM messages
-    UNION ALL SELECT COALESCE(MAX(MAX(began_seq, COALESCE(ended_seq, 0))), 0) FROM runs
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM steps
-    UNION ALL SELECT COALESCE(MAX(COALESCE(released_seq, 0)), 0) FROM holds
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM compactions
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM notes
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM contacts
-    UNION ALL SELECT COALESCE(MAX(seq), 0) FROM events)
-"""
+ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "openings": ("until_seq", "closed_at"),
+        "admins": ("until_seq",),
+        "memberships": ("until_seq",),
+        "deliveries": ("until_seq", "run_id"),
+        "holds": ("until_seq",),
+        "halts": ("until_seq",),
+        "runs": ("until_seq", "ended_at", "reason", "error", "spent"),
+        "steps": ("until_seq",),
+        "tool_calls": ("until_seq", "ended_at", "output", "failed"),
+    }
+)
+"""What is filled in at the end of what a row tells of; all other columns are written once, with the row."""
+
+CLOCK: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "places": frozenset({"at", "seconds"}),
+        "openings": frozenset({"opened_at", "closed_at"}),
+        "agents": frozenset({"created_at"}),
+        "chats": frozenset({"created_at"}),
+        "messages": frozenset({"created_at"}),
+        "halts": frozenset({"created_at"}),
+        "runs": frozenset({"began_at", "ended_at"}),
+        "steps": frozenset({"latency_s", "first_token_s", "created_at"}),
+        "compactions": frozenset({"created_at"}),
+        "notes": frozenset({"created_at"}),
+        "tool_calls": frozenset({"began_at", "ended_at"}),
+        "events": frozenset({"created_at"}),
+    }
+)
+"""The columns that tell a time or how long something took: two runs of the same society differ in them."""
+
+PROCESS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"openings": frozenset({"package"}), "steps": frozenset({"response_id"})}
+)
+"""The columns that tell who wrote the log, or which process of a server answered."""
+
+LAST_SEQ = "SELECT COALESCE(MAX(seq), 0) FROM places"
 
 # Each finds rows that no sequence of whole transactions can leave behind.
 HALF_STATES = {
@@ -97,4 +155,31 @@ HALF_STATES = {
     "a message without a delivery": "SELECT 1 FROM messages WHERE seq NOT IN (SELECT seq FROM deliveries) LIMIT 1",
     "a conversation with a gap": "SELECT 1 FROM items GROUP BY agent_id HAVING COUNT(*) <> MAX(idx) + 1 LIMIT 1",
     "a step without its run": "SELECT 1 FROM steps LEFT JOIN runs USING (run_id) WHERE agent_id IS NULL LIMIT 1",
+    "a message after the last place": f"SELECT 1 FROM messages WHERE seq > ({LAST_SEQ}) LIMIT 1",
 }
+
+
+def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
+    """Return a WITH clause in which each of some tables is what it was at a place of the log.
+
+    Parameters
+    ----------
+    place : int
+        The end of a transaction.
+    tables : mapping of str to tuple of str
+        The tables that a query reads, and their columns.
+
+    Examples
+    --------
+    >>> as_of(7, {"holds": ("channel", "seq", "until_seq")})
+    'WITH holds AS (SELECT channel, seq, CASE WHEN until_seq <= 7 THEN until_seq END AS until_seq FROM main.holds WHERE seq <= 7) '
+    """
+    parts = []
+    for table, columns in tables.items():
+        endings = ENDINGS.get(table, ())
+        shown = ", ".join(
+            f"CASE WHEN until_seq <= {place:d} THEN {column} END AS {column}" if column in endings else column
+            for column in columns
+        )
+        parts.append(f"{table} AS (SELECT {shown} FROM main.{table} WHERE seq <= {place:d})")  # noqa: S608 - names of ours
+    return f"WITH {', '.join(parts)} " if parts else ""

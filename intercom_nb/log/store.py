@@ -1,67 +1,42 @@
-"""The log: one SQLite file, group commit.
-
-Facts are written in transactions, in the order they were handed over; whatever waits while one transaction is being
-made durable goes into the next commit together. What follows from a transaction happens after it is durable
-(`Transaction.after`), so nobody acts on what could still be lost.
-
-The agents' loop writes its own transactions, after the round of the loop in which they were made or, with many agents
-at work, after a moment. To hand them to another thread and back would cost more CPU than to write them: two threads
-that take turns at Python's one lock, several times in each transaction, doubled the cost of a turn. Everybody else's go
-to a thread of the log's own: a keyboard interrupt cannot strike there, nor can a tool that blocks the loop keep a cell
-from writing.
-"""
+"""The log: one SQLite file. Facts are written in transactions, in the order they were handed over."""
 
 import itertools
 import logging
-import math
-import queue
+import secrets
 import sqlite3
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
-from intercom_nb.log.facts import Fact
+from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
 from intercom_nb.log.files import check_head, fresh, locked, schema_version
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
-from intercom_nb.log.transaction import Patience, Transaction
+from intercom_nb.log.transaction import Totals, Transaction
 from intercom_nb.log.wal import lost_bytes
+from intercom_nb.log.writer import PLACE, Loop, Writer
 from intercom_nb.messages import Message
-from intercom_nb.notebook import keep_output_out_of_cells
+from intercom_nb.texts.instructions import guideline_digest
+from intercom_nb.version import __version__
 
 if TYPE_CHECKING:
     import filelock
 
 __all__ = ["Store"]
 
-_AT_ONCE = 1_000  # transactions in one commit: bounds how long the first of them waits
-# Each commit is a write to the disk itself: what can wait for company goes there with less.
-_A_MOMENT_S, _A_WHILE_S = 0.002, 0.02
-_CROWD = 4  # agents: with more than these at work, everything waits for a moment
 _LOGGER = logging.getLogger(__name__)
+_FIRST = 1  # the place in the log at which it is made
+_OLDER = "was written before the first release (schema {}); this version reads schema {}, so its run is to be made anew"
 
 
-class Loop(Protocol):
-    """The agents' loop, as the log knows it."""
-
-    @property
-    def n_at_work(self) -> int:
-        """How many agents have something to do."""
-
-    def here(self) -> bool:
-        """Whether the caller is on it."""
-
-    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
-        """Call a function on it, from it, after so many seconds."""
+def _do_nothing() -> None:
+    """Do nothing."""
 
 
 class Store:
@@ -75,38 +50,44 @@ class Store:
         The file; None for a log in memory.
     lock : RLock
         Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
-    loop : Loop, optional
-        Where agents run; what is handed over from there is written there.
-    on_failure : callable
-        Called when the log could not be written, on the thread that tried; nothing is written after that.
     recovered : str
         What was found amiss when an old log was opened, one sentence; empty if nothing.
     """
 
-    def __init__(self, path: Path | None, *, lock: "filelock.BaseFileLock | None" = None) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        lock: "filelock.BaseFileLock | None" = None,
+        loop: Loop | None = None,
+        on_failure: Callable[[], None] = _do_nothing,
+    ) -> None:
         self.path = path
         self.recovered = ""
         self._lock = lock
-        self.on_failure: Callable[[], None] = lambda: None
-        self._failure: LogError | None = None
-        self._watchers: list[Callable[[Sequence[Fact]], None]] = []
-        self.loop: Loop | None = None
-        self._waiting: deque[Transaction] = deque()
-        self._writing = threading.Lock()  # held by the one thread that writes, and does what follows
-        self._bell: queue.SimpleQueue[Literal["write", "end"]] = queue.SimpleQueue()  # the log's own thread's
-        self._rung = False
-        self._due = math.inf  # when the loop writes next; used on the loop alone
         self.lock = threading.RLock()
-        self._seqs = itertools.count(1)
+        self._seqs = itertools.count(_FIRST)
         self._guard = threading.RLock()
         self._writes = self._connect()
         self._reads = self._writes if path is None else None
         self._open = True
-        name = f"intercom log {path.stem if path else 'in memory'}"
-        self._writer = threading.Thread(target=self._work, name=name, daemon=True)
+        self._opening = _FIRST
+        self._totals = Totals()
+        self._writer = Writer(
+            path, self._writes, guard=self._guard, totals=self._totals, loop=loop, on_failure=on_failure
+        )
 
     @classmethod
-    def create(cls, folder: Path | None, name: str, meta: Mapping[str, str] = MappingProxyType({})) -> "Store":
+    def create(  # noqa: PLR0913 - what a log is made with; all but where and under which name is named
+        cls,
+        folder: Path | None,
+        name: str,
+        meta: Mapping[str, str] = MappingProxyType({}),
+        *,
+        options: Mapping[str, str] = MappingProxyType({}),
+        loop: Loop | None = None,
+        on_failure: Callable[[], None] = _do_nothing,
+    ) -> "Store":
         """Return a new log ``<folder>/<time>-<file name>.db``; in memory without a folder.
 
         Parameters
@@ -116,7 +97,13 @@ class Store:
         name : str
             For the file.
         meta : mapping, optional
-            What else to remember about the service, by key; `meta` reads it back.
+            What else to remember about the log, by key; `meta` reads it back.
+        options : mapping, optional
+            What the service is told at first: names, and values as JSON.
+        loop : Loop, optional
+            Where agents run; what is handed over from there is written there.
+        on_failure : callable, optional
+            Called when the log could not be written, on the thread that tried; nothing is written after that.
 
         Raises
         ------
@@ -124,20 +111,31 @@ class Store:
             If the folder cannot be written.
         """
         if folder is None:
-            store = cls(None)
+            store = cls(None, loop=loop, on_failure=on_failure)
         else:
             path, lock = fresh(folder, name)
-            store = cls(path, lock=lock)
-        known = {"name": name, **meta, "schema": VERSION, "created_at": micros(now())}
+            store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
+        at = micros(now())
+        known = {"name": name, **meta, "schema": VERSION, "created_at": at}
+        if "log_id" not in known:
+            known["log_id"] = secrets.token_hex(8)
+        seq = next(store._seqs)
+        facts: list[Fact] = [OptionSet(option, seq, value) for option, value in options.items()]
+        facts.append(_opened(seq))
         with store._guard:
             store._writes.executescript("BEGIN;" + SCHEMA)
-            store._writes.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in known.items()])
+            store._writes.executemany("INSERT INTO meta VALUES (?, ?, ?)", [(k, seq, str(v)) for k, v in known.items()])
+            for fact in facts:
+                store._writes.executemany(*fact.statement())
+            store._writes.execute(PLACE, (seq, at, *store._totals.row()))
             store._writes.execute("COMMIT")
         store._begin()
         return store
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
+    def open(
+        cls, path: Path, *, loop: Loop | None = None, on_failure: Callable[[], None] = _do_nothing
+    ) -> "Store":
         """Return an existing log, up to its last whole transaction.
 
         Raises
@@ -149,7 +147,7 @@ class Store:
         NewerLogError
             If a later version of this package wrote it.
         LogError
-            If it is not there or may not be written.
+            If it is not there, may not be written, or was written before the first release.
         """
         if not path.is_file():
             raise LogError(path, "there is no such log; a service writes one into its logs= folder")
@@ -158,7 +156,7 @@ class Store:
         try:
             lost = lost_bytes(path)
             check_head(path)
-            store = cls(path, lock=lock)
+            store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
             if path.with_name(path.name + "-journal").exists():
                 # Killed while the log changed its mode: only a connection that may write can undo that half.
                 store._writes.execute("SELECT 1 FROM sqlite_master").fetchall()
@@ -172,6 +170,14 @@ class Store:
             raise
         return store
 
+    def take_up(self) -> None:
+        """Write down that this process goes on with a log that it has opened."""
+        with self.transaction() as tx:
+            opened = _opened(tx.seq())
+            tx.add(opened)
+            self._opening = opened.seq
+        tx.wait()
+
     def _connect(self) -> sqlite3.Connection:
         target = ":memory:" if self.path is None else str(self.path)
         return sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10)
@@ -184,17 +190,25 @@ class Store:
 
     def _check(self, lost: int) -> None:
         with self.reading() as query:
-            if (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
-                raise LogDamagedError(self.path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
             found = schema_version(query)
             if found is None:
                 raise LogDamagedError(self.path, "is no log of intercom_nb, or none of its transactions is whole")
             if found > VERSION:
                 raise NewerLogError(self.path or Path(), found, VERSION)
+            if found < VERSION:
+                raise LogError(self.path, _OLDER.format(found, VERSION))
+            # A log that was let go whole is taken at its word: to look at each of its pages takes longer than to open it.
+            closed = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1")[0][0] is not None and not lost
+            if not closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
+                raise LogDamagedError(self.path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
             self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
             for amiss, sql in HALF_STATES.items() if lost else ():
                 if query(sql):
                     raise LogDamagedError(self.path, f"was cut in two ({amiss}); go back to a copy of it")
+            columns = "messages, runs, steps, tokens, usd, unpriced, seconds"
+            last = query(f"SELECT {columns} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - names of ours
+        for column, value in zip(columns.split(", "), last, strict=True):
+            setattr(self._totals, column, value)
         if lost:
             self.recovered = (
                 f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "
@@ -208,7 +222,7 @@ class Store:
 
     def watch(self, watcher: Callable[[Sequence[Fact]], None]) -> None:
         """Call `watcher` with all facts of each commit once they are durable, on the thread that wrote them."""
-        self._watchers.append(watcher)
+        self._writer.watchers.append(watcher)
 
     def check(self) -> None:
         """Check that the log can be written.
@@ -218,8 +232,8 @@ class Store:
         LogError
             If it could not be, once.
         """
-        if self._failure is not None:
-            raise self._failure
+        if self._writer.failure is not None:
+            raise self._writer.failure
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -239,11 +253,9 @@ class Store:
                 raise LogError(self.path, "the log is closed")
             transaction = Transaction(self._seqs)
             yield transaction
-            self._waiting.append(transaction)
-            if self._leave_to_loop(transaction.patience):
-                transaction.hasten = self._ring
-            else:
-                self._ring()
+            if transaction.facts and not transaction.place:
+                transaction.seq()
+            self._writer.hand_over(transaction)
 
     @contextmanager
     def reading(self) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
@@ -288,111 +300,37 @@ class Store:
             self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         return self._reads
 
-    def _leave_to_loop(self, patience: Patience) -> bool:
-        """Return whether the caller is on the agents' loop, which will write what waits."""
-        if self.loop is None or not self.loop.here():
-            return False
-        company = self.loop.n_at_work > (_CROWD if patience == "none" else 1)
-        patience_s = _A_WHILE_S if patience == "more" else _A_MOMENT_S if company else 0.0
-        due = time.monotonic() + patience_s
-        if due < self._due:
-            self._due = due
-            self.loop.call_later(patience_s, partial(self._write_as_due, due))
-        return True
-
-    def _ring(self) -> None:
-        """Wake the log's own thread; it writes what waits by then."""
-        if not self._rung:
-            self._rung = True
-            self._bell.put("write")
-
-    def _work(self) -> None:
-        keep_output_out_of_cells()
-        going = True
-        while going:
-            going = self._bell.get() == "write"
-            self._rung = False
-            while self._waiting:
-                self.write()
-
-    def _write_as_due(self, due: float) -> None:
-        if due == self._due:  # else it has been written sooner, and what waits now may wait longer
-            self._due = math.inf
-            self.write()
-
     def write(self) -> None:
         """Write what waits, in one commit, and do what follows from it; called without the store's lock."""
-        if not self._waiting:
-            return
-        with self._writing:
-            self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))])
-
-    def _commit(self, batch: list[Transaction]) -> None:
-        if not batch:
-            return
-        try:
-            self.check()
-            # A log in memory has one connection for everybody; readers must not see half a transaction.
-            guard: AbstractContextManager[object] = self._guard if self.path is None else nullcontext()
-            with guard:
-                self._execute(batch)
-        except Exception as error:  # noqa: BLE001 - a thread boundary: whoever waits must hear of it, whatever it is
-            # What was handed over later builds on this: nothing more is written, so the log stays a whole state.
-            if self._failure is None:
-                _LOGGER.warning("the log cannot be written: %s", error)
-                self._failure = LogError(self.path, f"cannot be written ({error}); nothing more is accepted")
-                self.on_failure()
-            for transaction in batch:
-                transaction.done.set_exception(self._failure)
-            return
-        facts = [fact for transaction in batch for fact in transaction.facts]
-        self._follow([partial(watcher, facts) for watcher in self._watchers])
-        for transaction in batch:
-            self._follow(transaction.afterwards)
-            transaction.done.set_result(None)
-
-    def _follow(self, calls: Sequence[Callable[[], None]]) -> None:
-        for call in calls:
-            try:
-                call()
-            except Exception:  # everybody's facts come through here, and the others' must go on
-                _LOGGER.exception("what follows from a transaction failed; the transaction itself is in the log")
-
-    def _execute(self, batch: list[Transaction]) -> None:
-        connection = self._writes
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for transaction in batch:
-                for fact in transaction.facts:
-                    sql, rows = fact.statement()
-                    connection.executemany(sql, rows)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        self._writer.write()
 
     def close(self) -> None:
         """Write what is waiting, end the log's own thread and let the log go; a log in memory stays readable."""
-        with self._guard:
+        with self.lock:
             if not self._open:
                 return
+            if self._writer.has_started and self._writer.failure is None and self._opening:
+                with self.transaction() as tx:
+                    seq = tx.seq()
+                    tx.add(Closed(self._opening, seq, micros(tx.time)))
             self._open = False
-        self._bell.put("end")
-        if self._writer.is_alive() and self._writer is not threading.current_thread():
-            self._writer.join()
+        self._writer.end()
         if self.path is None:
             return
         with self._guard:
             if self._reads is not None:
                 self._reads.close()
                 self._reads = None
-            _close(self._writes, whole=self._writer.ident is not None)
+            _close(self._writes, whole=self._writer.has_started)
         if self._lock is not None:
             self._lock.release()
 
     def __del__(self) -> None:
         if getattr(self, "path", self) is None:
             self._writes.close()
+
+def _opened(seq: int) -> Opened:
+    return Opened(seq, __version__, guideline_digest(), micros(now()))
 
 
 def _close(connection: sqlite3.Connection, *, whole: bool) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
-from intercom_nb.log.facts import Fact, Noted
+from intercom_nb.log.facts import Fact, Noted, Posted, RunBegan, StepTaken
 from intercom_nb.log.times import micros, now
 
-__all__ = ["Patience", "Transaction", "nothing"]
+__all__ = ["Patience", "Totals", "Transaction"]
 
 Patience: TypeAlias = Literal["none", "company", "more"]
 
@@ -19,6 +20,10 @@ class Transaction:
     ----------
     time : datetime
         When it began, UTC: one time for all its facts.
+    place : int
+        Its last number: the place in the log that it ends at.
+    seconds : float or None
+        How long the service has been at work by then; None if whoever made it does not know.
     done : Future
         Done once the facts are durable and everything given to `after` has run.
     patience : {"none", "company", "more"}
@@ -28,12 +33,14 @@ class Transaction:
         Has it written by the log's own thread, if it was left to the loop.
     """
 
-    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "patience", "time")
+    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "patience", "place", "seconds", "time")
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
+        self.place = 0
+        self.seconds: float | None = None
         self.patience: Patience = "none"
-        self.hasten: Callable[[], None] = nothing
+        self.hasten: Callable[[], None] = _do_nothing
         self.time = now()
         self.facts: list[Fact] = []
         self.afterwards: list[Callable[[], None]] = []
@@ -43,15 +50,29 @@ class Transaction:
 
     def seq(self) -> int:
         """Return the next number of the log."""
-        return next(self._seqs)
+        self.place = next(self._seqs)
+        return self.place
 
     def add(self, *facts: Fact) -> None:
         """Write these facts."""
         self.facts.extend(facts)
 
-    def note(self, kind: str, text: str, *, agent_id: str | None = None, chat_id: str | None = None) -> None:
-        """Write down, in one sentence, that something happened."""
-        self.add(Noted(self.seq(), kind, agent_id, chat_id, None, text, micros(self.time)))
+    def note(  # noqa: PLR0913 - what an event may say; all but its kind and its sentence is named
+        self,
+        kind: str,
+        text: str,
+        *,
+        by_id: str | None = None,
+        agent_id: str | None = None,
+        chat_id: str | None = None,
+        run_id: str | None = None,
+        reason: str | None = None,
+        data: str | None = None,
+    ) -> None:
+        """Write down, in one sentence, that something happened or that somebody intervened."""
+        self.add(
+            Noted(self.seq(), kind, by_id, agent_id, chat_id, run_id, reason, data, text, micros(self.time))
+        )  # fmt: skip
 
     def after(self, call: Callable[[], None]) -> None:
         """Call this on the thread that wrote the facts once they are durable, in the order of the transactions."""
@@ -69,5 +90,51 @@ class Transaction:
         self.done.result()
 
 
-def nothing() -> None:
+def _do_nothing() -> None:
     """Do nothing."""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a service had spent by a place of its log: kept there, so that no reader adds up the whole log.
+
+    Attributes
+    ----------
+    messages, runs, steps, tokens : int
+        Accepted messages, runs begun, model calls, input and output tokens.
+    usd : float
+        US dollars, of the calls whose price is known.
+    unpriced : int
+        Answered model calls whose price is not known.
+    seconds : float
+        Time at work.
+    """
+
+    messages: int = 0
+    runs: int = 0
+    steps: int = 0
+    tokens: int = 0
+    usd: float = 0.0
+    unpriced: int = 0
+    seconds: float = 0.0
+
+    def add(self, transaction: Transaction) -> None:
+        """Count what a transaction says."""
+        for fact in transaction.facts:
+            if isinstance(fact, Posted):
+                self.messages += 1
+            elif isinstance(fact, RunBegan):
+                self.runs += fact.attempt == 1
+            elif isinstance(fact, StepTaken):
+                self.steps += 1
+                self.tokens += (fact.input_tokens or 0) + (fact.output_tokens or 0)
+                self.usd += fact.usd or 0.0
+                self.unpriced += fact.usd is None and fact.error is None
+        if transaction.seconds is not None:
+            self.seconds = transaction.seconds
+
+    def row(self) -> tuple[Any, ...]:
+        """Return them as a row of ``places`` has them, after its seq and its time."""
+        return (
+            self.messages, self.runs, self.steps, self.tokens, self.usd, self.unpriced, self.seconds
+        )  # fmt: skip

@@ -3,7 +3,7 @@
 from typing import Any
 
 from intercom_nb.members.cards import chat_html
-from intercom_nb.members.owner import Host
+from intercom_nb.members.owner import Owner
 from intercom_nb.messages import Message
 
 __all__ = ["Chat"]
@@ -22,24 +22,24 @@ class Chat:
         Ids of the members in the order they joined; changed by the router alone. To read them, see `members`.
     """
 
-    def __init__(self, chat_id: str, name: str, description: str, admin_id: str, host: Host) -> None:
+    def __init__(self, chat_id: str, name: str, description: str, admin_id: str, owner: Owner) -> None:
         self.id = chat_id
         self.name = name
         self.description = description
         self.admin_id = admin_id
         self.roster: dict[str, None] = {}
-        self._host = host
+        self._owner = owner
 
     def __repr__(self) -> str:
         return f"<Chat {self.name} ({self.id}): {', '.join(self.roster)}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it
         """Return its live transcript for a browser, a picture for a page, and one line of text."""
-        return self._host.bundle_of(self.id) | {"text/plain": repr(self)}
+        return self._owner.bundle_of(self.id) | {"text/plain": repr(self)}
 
-    def as_html(self) -> str:
+    def _as_html(self) -> str:
         """Return it as a table, for a page without scripts."""
-        name_of = self._host.name_of
+        name_of = self._owner.name_of
         members = ", ".join(map(name_of, self.members))
         what = {"id": self.id, "description": self.description, "admin": name_of(self.admin_id), "members": members}
         return chat_html({"name": self.name, **what})
@@ -57,12 +57,12 @@ class Chat:
         ChatRuleError
             If the sender is no member.
         """
-        return self._host.send_message(message, self.id, sender_id)
+        return self._owner.send_message(message, self.id, sender_id)
 
     def add_member(self, agent_id: str) -> None:
         """Add a member, as the admin would."""
-        self._host.add_chat_member(agent_id, self.id, self.admin_id)
+        self._owner.add_chat_member(agent_id, self.id, self.admin_id)
 
     def remove_member(self, agent_id: str) -> None:
         """Remove a member, as the admin would; it hears nothing more."""
-        self._host.remove_chat_member(agent_id, self.id, self.admin_id)
+        self._owner.remove_chat_member(agent_id, self.id, self.admin_id)

@@ -1,9 +1,11 @@
 """A person at the notebook: a member like any agent, without a model."""
 
-from intercom_nb.log.facts import AgentVersion
-from intercom_nb.members.owner import Host
+from dataclasses import replace
+
+from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.members.owner import Owner
 from intercom_nb.messages import Message
-from intercom_nb.texts.names import checked_id, checked_name, checked_text, slug
+from intercom_nb.texts.names import checked_name, slug
 
 __all__ = ["Person"]
 
@@ -16,37 +18,63 @@ class Person:
 
     Attributes
     ----------
-    id, name, description : str
-        As for an agent.
-    team : str
-        Always empty; so that a rule may ask for it.
+    spec : AgentSpec
+        Who it is, as the log keeps it.
+    id_is_made : bool
+        Whether its id was made from its name.
     """
 
-    team = ""
+    def __init__(self, spec: AgentSpec, owner: Owner, *, id_is_made: bool = False) -> None:
+        self.spec = spec
+        self.id_is_made = id_is_made
+        self._owner = owner
 
-    def __init__(self, name: str, description: str, agent_id: str | None, host: Host) -> None:
-        self.name = checked_name(name, kind="person")
-        self.description = checked_text(description, "description")
-        self.id = slug(self.name) if agent_id is None else checked_id(agent_id)
-        self.id_is_made = agent_id is None
-        self._host = host
+    @classmethod
+    def named(cls, name: str, description: str, person_id: str | None, team: str, owner: Owner) -> "Person":
+        """Return a person by what somebody gave.
+
+        Raises
+        ------
+        InvalidNameError
+            If the name or id cannot be used.
+        """
+        name = checked_name(name, kind="person")
+        given = slug(name) if person_id is None else person_id
+        spec = AgentSpec(name=name, id=given, description=description, team=team, mail="when_idle")
+        return cls(spec, owner, id_is_made=person_id is None)
 
     def __repr__(self) -> str:
         return f"<Person {self.name} ({self.id}), {len(self.inbox)} messages>"
 
     @property
+    def name(self) -> str:
+        """One line, unique among the members of a service."""
+        return self.spec.name
+
+    @property
+    def id(self) -> str:
+        """What others write to."""
+        return self.spec.id
+
+    @property
+    def description(self) -> str:
+        """What others see in their chat lists."""
+        return self.spec.description
+
+    @property
+    def team(self) -> str:
+        """Where it belongs; empty for nowhere."""
+        return self.spec.team
+
+    @property
     def inbox(self) -> list[Message]:
         """The messages received so far, oldest first; a copy."""
-        return self._host.inbox_of(self.id)
+        return self._owner.inbox_of(self.id)
 
     def send_message(self, text: str, receiver_id: str) -> Message:
         """Write to an agent, a person or a group; an answer arrives in the `inbox`."""
-        return self._host.send_message(text, receiver_id, self.id)
+        return self._owner.send_message(text, receiver_id, self.id)
 
-    def as_fact(self, seq: int, at: int) -> AgentVersion:
-        """Return the person, as the log keeps it."""
-        return AgentVersion(self.id, 1, seq, "person", self.name, self.description, "", None, "", "", at)
-
-    def join(self, agent_id: str) -> None:
+    def join(self, person_id: str) -> None:
         """Be known under this id from now on; called by the service."""
-        self.id = agent_id
+        self.spec = replace(self.spec, id=person_id)

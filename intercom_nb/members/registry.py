@@ -11,7 +11,7 @@ from intercom_nb.members.person import Person
 from intercom_nb.texts.names import plain_name
 from intercom_nb.texts.turns import ChatEntry
 
-__all__ = ["Directory", "Member"]
+__all__ = ["Registry", "Member"]
 
 Member = Agent | Person
 
@@ -19,7 +19,7 @@ _FEW = 20  # agents: so many ids can all be told to whom wrote a wrong one
 _NEAREST = 5  # of more, those that look most like it
 
 
-class Directory:
+class Registry:
     """The registry of one service: its agents, persons and chats, by id.
 
     Changed under the store's lock, together with the log. To read it, use its methods from any thread.
@@ -45,7 +45,7 @@ class Directory:
         self.reaches: Callable[[Member | None, Member], bool] = lambda _asker, _member: True
 
     def __repr__(self) -> str:
-        return f"<Directory of {len(self._members)} members, {len(self._chats)} chats>"
+        return f"<Registry of {len(self._members)} members, {len(self._chats)} chats>"
 
     def __iter__(self) -> Iterator[Agent]:
         """Iterate over the agents, in the order they were added."""

@@ -19,7 +19,10 @@ from intercom_nb.models.recording.player import Player
 from intercom_nb.models.recording.recorder import Recorder
 from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.reply import read, usage_of, without_nulls
+from intercom_nb.texts.names import code_text
 from intercom_nb.models.values import (
+    model_text,
+    without_credentials,
     NO_KEY,
     OPENAI_URL,
     Address,
@@ -76,6 +79,19 @@ class Models:
             self.tape = Recorder(Path(options.record), self.default.name, self._hide)
             if options.renew:  # every service has one then, also one that calls no model
                 self.tape.begin()
+
+    @property
+    def default_text(self) -> str:
+        """What agents without a model of their own run on, as the log keeps it."""
+        if not self.tape.live:
+            return code_text("played")
+        app = self.default.app
+        return self.default.name if app is None else str(model_text(app))
+
+    @property
+    def server(self) -> str | None:
+        """The address of the server for models that are named, without credentials; None for OpenAI's own."""
+        return None if self._base_url in (None, OPENAI_URL) else without_credentials(self._base_url)
 
     def named(self, model: ModelChoice) -> "Model":
         """Return the model a name (or an assistant) means; None means the default.
@@ -193,6 +209,11 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.label}>"
+
+    @property
+    def app(self) -> Assistant | None:
+        """The assistant of this process that answers; None where a server does."""
+        return self._client.address.app
 
     @property
     def is_stand_in(self) -> bool:

@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
+from urllib.parse import urlsplit, urlunsplit
 
 from intercom_nb.messages import Item
+from intercom_nb.texts.names import code_text
 from intercom_nb.tools import ToolCall
 
 __all__ = [
     "NO_KEY",
+    "OFFLINE_MODEL",
     "OPENAI_URL",
     "Address",
     "Assistant",
@@ -18,6 +21,8 @@ __all__ = [
     "Reply",
     "Request",
     "Usage",
+    "model_text",
+    "without_credentials",
 ]
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -37,6 +42,44 @@ class Assistant(Protocol):
 
 ModelChoice = str | Assistant | None
 """How a model is chosen: by name, as an assistant, or not at all."""
+
+OFFLINE_MODEL = "offline"
+"""The model name that means the offline assistant."""
+
+
+def model_text(model: object) -> str | None:
+    """Return how a choice of a model stands in the log: its name; of an assistant that only code can give, ``name()``.
+
+    Raises
+    ------
+    TypeError
+        If it is no model.
+    ValueError
+        If its name is empty.
+    """
+    if model is None:
+        return None
+    if isinstance(model, str):
+        if not model.strip():
+            raise ValueError(f"model={model!r}: it should be the name of a model, such as 'gpt-5-mini' or 'offline'")
+        return model
+    if isinstance(model, Assistant) and isinstance(model.model, str) and not isinstance(model, type):
+        return model.model if model.model == OFFLINE_MODEL else code_text(model.model)
+    raise TypeError(f"model={model!r}: it should be the name of a model, an assistant, or None")
+
+
+def without_credentials(base_url: str | None) -> str | None:
+    """Return the address of a server without a user's name, a password or a query, which may hold a key.
+
+    Examples
+    --------
+    >>> without_credentials("https://me:secret@models.example/v1?key=secret")
+    'https://models.example/v1'
+    """
+    if base_url is None:
+        return None
+    parts = urlsplit(base_url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent
 from intercom_nb.members.chat import Chat
-from intercom_nb.members.owner import Host
+from intercom_nb.members.owner import Owner
 from intercom_nb.members.registry import Member
 from intercom_nb.messages import Message
 from intercom_nb.routing.courtesy import Courtesy, channel_of
@@ -40,7 +40,7 @@ class Router:
     ----------
     contacts : Contacts
         Who there is, and who may reach whom.
-    host : Host
+    host : Owner
         The service; chats made here belong to it.
     deliver : callable
         Called with a message, the ids of the agents and of the persons who receive it, and whether it waits for a
@@ -54,7 +54,7 @@ class Router:
     def __init__(
         self,
         contacts: Contacts,
-        host: Host,
+        host: Owner,
         deliver: Deliver,
         *,
         let_go: Callable[[Sequence[str]], None],

@@ -1,31 +1,16 @@
 """One agent's working state: its mail, its conversation, and the run it is in."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from intercom_nb.contact_policies import ContactPolicy
 from intercom_nb.limits import Spent
 from intercom_nb.members.agent import Agent
 from intercom_nb.messages import Item, Message
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Model
-from intercom_nb.models.prices import Prices
+from intercom_nb.runs.fingerprints import Chain
 
-__all__ = ["Desk", "Options", "Run"]
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a service sets for all its runs; `InterComService` says what each of them means."""
-
-    every_chat_list: bool = False
-    prices: Prices = field(default_factory=Prices)
-    max_output_tokens: int | None = None
-    courtesy: bool = True
-    context: int | None = None
-    contacts: ContactPolicy = None
-    may_contact: Callable[[Any, Any], bool] | None = None
-    embeddings: str | None = None
+__all__ = ["AgentState", "Run"]
 
 
 @dataclass(slots=True)
@@ -40,15 +25,21 @@ class Run:
         As they were when it began.
     model : Model
         Who answers.
+    settings : ModelSettings
+        What is sent with each of its calls.
     turn_idx : int
         Place of its turn among all items of its agent.
     chat_list : str or None
         Shown with that turn.
+    attempt : int
+        1, 2, …: a run that failed or was interrupted goes on in another attempt.
+    has_ended : bool
+        Whether that attempt is over in the log, so that the next one begins when the run goes on.
     step : int
         The next step.
     first_step : int
         Where its limit of steps counts from; moves when it is retried.
-    held : tuple of dict, optional
+    waiting_items : tuple of dict, optional
         The items of a step whose own tools are at work.
     outputs : dict
         What is known about those tools: place of the call → output and whether it failed; None after a crash.
@@ -57,16 +48,19 @@ class Run:
     run_id: str
     instructions: str
     model: Model
+    settings: ModelSettings
     turn_idx: int
     chat_list: str | None
+    attempt: int = 1
+    has_ended: bool = False
     step: int = 0
     first_step: int = 0
-    held: tuple[Item, ...] | None = None
+    waiting_items: tuple[Item, ...] | None = None
     outputs: dict[int, tuple[str, bool] | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Desk:
+class AgentState:
     """One agent's working state; changed under the store's lock.
 
     Attributes
@@ -77,6 +71,8 @@ class Desk:
         What waits for a person, until the guard against courtesy lets it go.
     conversation : list of dict or None
         What is sent to its model; None until somebody asks for it.
+    chain : Chain
+        The fingerprint of its next request; loaded with the conversation.
     bytes, tool_bytes : int
         Size of its conversation and of the tools it is sent with.
     base, replaced : int
@@ -89,8 +85,10 @@ class Desk:
         What it has spent itself.
     error : str
         Why its last run failed, one sentence.
-    met : str
-        The limit of its own that keeps it from going on, or ``paused``; empty if nothing does.
+    paused : bool
+        Whether somebody paused it alone.
+    limit : str
+        The limit of its own that keeps it from going on; empty if none does.
     told : set of str
         Keys of the remarks it was given: each is made once.
     """
@@ -99,6 +97,7 @@ class Desk:
     inbox: list[Message] = field(default_factory=list)
     kept: list[Message] = field(default_factory=list)
     conversation: list[Item] | None = None
+    chain: Chain = field(default_factory=Chain)
     run: Run | None = None
     failed: Run | None = None
     doing: Literal["idle", "thinking", "acting"] = "idle"
@@ -111,5 +110,11 @@ class Desk:
     measured: tuple[int, int] = (0, 0)
     spent: Spent = field(default_factory=Spent)
     error: str = ""
-    met: str = ""
+    paused: bool = False
+    limit: str = ""
     told: set[str] = field(default_factory=set)
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether it alone may not go on now."""
+        return self.paused or bool(self.limit)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import Model, Usage
 from intercom_nb.models.prices import Prices
-from intercom_nb.runs.agent_state import Desk, Run
+from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.lifecycle import Lifecycle
 
 __all__ = ["BYTES_PER_TOKEN", "Budget"]
@@ -48,16 +48,16 @@ class Budget:
         self._in_flight = Spent()  # the sum of those
         self._waiting: list[asyncio.Future[None]] = []
 
-    def tokens_of(self, desk: Desk, run: Run) -> int:
+    def tokens_of(self, desk: AgentState, run: Run) -> int:
         """Return how many tokens the next request of a run may have at most."""
         size = self._request_bytes(desk, run)
         known_bytes, known_tokens = desk.measured
         return known_tokens + -(-max(size - known_bytes, 0) // BYTES_PER_TOKEN)
 
-    def _request_bytes(self, desk: Desk, run: Run) -> int:
+    def _request_bytes(self, desk: AgentState, run: Run) -> int:
         return desk.bytes + desk.tool_bytes + len(run.instructions.encode()) + len((run.chat_list or "").encode())
 
-    async def reserve(self, desk: Desk, run: Run) -> bool:
+    async def reserve(self, desk: AgentState, run: Run) -> bool:
         """Set aside what a call may use, once there is room for it; return False if no limit leaves any.
 
         A limit of the whole service pauses it; an agent that meets its own is left alone until `resume`.
@@ -87,7 +87,7 @@ class Budget:
         written = seen if self._max_output_tokens is None else self._max_output_tokens
         return Spent(tokens=read + written, usd=self._prices.at_most(model, read, written))
 
-    def release(self, desk: Desk) -> None:
+    def release(self, desk: AgentState) -> None:
         """Give back what was set aside: the call has ended, and what it used is counted."""
         given = self._reserved.pop(desk.agent.id, None)
         if given is not None:
@@ -99,7 +99,7 @@ class Budget:
                 if not freed.done():
                     freed.set_result(None)
 
-    def measure(self, desk: Desk, run: Run, usage: Usage) -> None:
+    def measure(self, desk: AgentState, run: Run, usage: Usage) -> None:
         """Learn from what a server counted; called before the answer joins the conversation."""
         if usage.input_tokens:
             desk.measured = self._request_bytes(desk, run), usage.input_tokens
@@ -107,7 +107,7 @@ class Budget:
             most = self._most_written.get(run.model.name, 0)
             self._most_written[run.model.name] = max(most, usage.output_tokens)
 
-    def wrap_up(self, desk: Desk) -> list[tuple[str, str]]:
+    def wrap_up(self, desk: AgentState) -> list[tuple[str, str]]:
         """Return what to tell an agent, once, when nine tenths of a limit are used: key and text of each remark."""
         lifecycle = self._lifecycle
         everybody = _shares(lifecycle.limits, lifecycle.spent, lifecycle.seconds)

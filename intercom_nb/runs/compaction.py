@@ -12,7 +12,7 @@ from intercom_nb.messages import Item
 from intercom_nb.models import Origin, Reply, Tape
 from intercom_nb.models.offline import OFFLINE_MODEL
 from intercom_nb.models.price_list import context_window
-from intercom_nb.runs.agent_state import Desk, Options, Run
+from intercom_nb.runs.agent_state import AgentState, Options, Run
 from intercom_nb.runs.budget import BYTES_PER_TOKEN, Budget
 from intercom_nb.runs.conversations import Conversations, size_of
 from intercom_nb.texts.turns import turn_text
@@ -65,7 +65,7 @@ class Memory:
         self._tape = tape
         self._options = options
 
-    def limit(self, desk: Desk, run: Run) -> int:
+    def limit(self, desk: AgentState, run: Run) -> int:
         """Return how many tokens a request of this agent may have before its conversation is compacted."""
         given = desk.agent.context or self._options.context
         if given is None:
@@ -73,15 +73,15 @@ class Memory:
             given = int(_SHARE * context_window("" if run.model.is_stand_in else run.model.name))
         return min(given, desk.most_tokens or given)
 
-    def is_due(self, desk: Desk, run: Run) -> bool:
+    def is_due(self, desk: AgentState, run: Run) -> bool:
         """Tell whether a conversation is to be compacted before the next call."""
         return self._budget.tokens_of(desk, run) > self.limit(desk, run) and self.cut(desk, run) > 0
 
-    def learn(self, desk: Desk, run: Run) -> None:
+    def learn(self, desk: AgentState, run: Run) -> None:
         """Remember that a request was too long for its server."""
         desk.most_tokens = max(1, int(_SHARE * min(self._budget.tokens_of(desk, run), self.limit(desk, run))))
 
-    def cut(self, desk: Desk, run: Run, *, keep: bool = True) -> int:
+    def cut(self, desk: AgentState, run: Run, *, keep: bool = True) -> int:
         """Return before which item a conversation is cut; 0 if there is nothing that could be replaced."""
         conversation, turn = self._conversations.of(desk), run.turn_idx - desk.base
         room = int(_KEPT * self.limit(desk, run) * BYTES_PER_TOKEN) if keep else 0

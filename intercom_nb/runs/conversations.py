@@ -4,73 +4,97 @@ import json
 from collections.abc import Sequence
 
 from intercom_nb.log.facts import Compacted, ItemsAdded, Taken
+from intercom_nb.log.reading import Query
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
-from intercom_nb.members.registry import Directory
+from intercom_nb.members.registry import Registry
 from intercom_nb.messages import Item, Message
-from intercom_nb.runs.agent_state import Desk, Run
+from intercom_nb.runs.agent_state import AgentState, Run
+from intercom_nb.runs.fingerprints import Chain
 from intercom_nb.texts.turns import Incoming, turn_text
 
 __all__ = ["Conversations", "size_of"]
+
+_NEWEST_COMPACTION = "SELECT until_idx, payload FROM compactions WHERE agent_id = ? ORDER BY seq DESC LIMIT 1"
+_LAST_STEP = """
+SELECT fingerprint, steps.seq FROM runs JOIN steps USING (run_id) WHERE agent_id = ? AND runs.attempt = 1
+ORDER BY runs.seq DESC, step DESC LIMIT 1
+"""
+# What has joined the next request since the last one: chat lists, compactions, items, in the order of the log.
+_SINCE = """
+SELECT seq, chat_list AS text FROM runs WHERE agent_id = ?1 AND seq > ?2 AND chat_list IS NOT NULL
+UNION ALL SELECT seq, payload FROM compactions WHERE agent_id = ?1 AND seq > ?2
+UNION ALL SELECT seq, payload FROM (SELECT seq, idx, payload FROM items WHERE agent_id = ?1 AND seq > ?2 ORDER BY idx)
+ORDER BY seq
+"""
 
 
 class Conversations:
     """The conversations of one service's agents; used under the store's lock."""
 
-    def __init__(self, store: Store, directory: Directory) -> None:
+    def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
-        self._directory = directory
+        self._registry = registry
 
-    def take(self, tx: Transaction, desk: Desk, run: Run, mail: Sequence[Message], chat_list: str | None) -> None:
+    def take(self, tx: Transaction, state: AgentState, run: Run, mail: Sequence[Message], chat_list: str | None) -> None:
         """Turn mail into one item of the conversation."""
         turn = turn_text((self._read(message) for message in mail), chat_list)
-        self.extend(tx, desk, run, [{"role": "user", "content": turn}])
-        tx.add(Taken(desk.agent.id, run.run_id, tuple(message.seq for message in mail)))
+        self.extend(tx, state, run, [{"role": "user", "content": turn}])
+        tx.add(Taken(state.agent.id, run.run_id, tuple(message.seq for message in mail), tx.seq()))
 
     def _read(self, message: Message) -> Incoming | str:
         if message.sender_id is None:
             return message.text
         chat_id = message.chat_id or message.sender_id
-        name = self._directory.name_of
+        name = self._registry.name_of
         return Incoming(name(chat_id), chat_id, message.type, name(message.sender_id), message.sender_id, message.text)
 
-    def extend(self, tx: Transaction, desk: Desk, run: Run, items: Sequence[Item]) -> None:
+    def extend(self, tx: Transaction, state: AgentState, run: Run, items: Sequence[Item]) -> None:
         """Add items to a conversation."""
-        conversation = self.of(desk)
+        conversation = self.of(state)
         payloads = tuple(json.dumps(item, ensure_ascii=False) for item in items)
-        idx = len(conversation) + desk.base
-        tx.add(ItemsAdded(desk.agent.id, idx, run.run_id, run.step, tuple(items), payloads))
+        idx = len(conversation) + state.base
+        tx.add(ItemsAdded(state.agent.id, idx, tx.seq(), run.run_id, run.step, tuple(items), payloads))
         conversation.extend(items)
-        desk.bytes += sum(len(payload.encode()) for payload in payloads)
+        state.chain.add(payloads)
+        state.bytes += sum(len(payload.encode()) for payload in payloads)
 
-    def of(self, desk: Desk) -> list[Item]:
+    def of(self, state: AgentState) -> list[Item]:
         """Return an agent's items, read from the log when first asked for."""
-        if desk.conversation is None:
-            newest = "SELECT until_idx, payload FROM compactions WHERE agent_id = ? ORDER BY seq DESC LIMIT 1"
+        if state.conversation is None:
             with self._store.reading() as query:
-                ((until, placed),) = query(newest, desk.agent.id) or [(0, "[]")]
+                ((until, placed),) = query(_NEWEST_COMPACTION, state.agent.id) or [(0, "[]")]
                 sent = "SELECT payload FROM items WHERE agent_id = ? AND idx >= ? ORDER BY idx"
-                rows = query(sent, desk.agent.id, until)
+                rows = query(sent, state.agent.id, until)
+                state.chain = _chain_of(query, state.agent.id)
             shorter: list[Item] = json.loads(placed)
-            desk.conversation = [*shorter, *(json.loads(payload) for (payload,) in rows)]
-            desk.base, desk.replaced = until - len(shorter), len(shorter)
-            desk.bytes = sum(map(size_of, shorter)) + sum(len(payload.encode()) for (payload,) in rows)
-        return desk.conversation
+            state.conversation = [*shorter, *(json.loads(payload) for (payload,) in rows)]
+            state.base, state.replaced = until - len(shorter), len(shorter)
+            state.bytes = sum(map(size_of, shorter)) + sum(len(payload.encode()) for (payload,) in rows)
+        return state.conversation
 
-    def replace(self, tx: Transaction, desk: Desk, run: Run, cut: int, *, by: Sequence[Item], how: str) -> None:
+    def replace(self, tx: Transaction, state: AgentState, run: Run, cut: int, *, by: Sequence[Item], how: str) -> None:
         """Send something shorter in place of all items before the one at `cut`; the log keeps them."""
-        conversation, until = self.of(desk), cut + desk.base
+        conversation, until = self.of(state), cut + state.base
         payload = json.dumps(by, ensure_ascii=False)
-        tx.add(Compacted(desk.agent.id, tx.seq(), run.run_id, until, how, payload, micros(tx.time)))
+        tx.add(Compacted(state.agent.id, tx.seq(), run.run_id, until, how, payload, micros(tx.time)))
         conversation[:cut] = by
-        desk.base, desk.replaced = until - len(by), len(by)
-        desk.bytes, desk.measured = sum(map(size_of, conversation)), (0, 0)
+        state.chain.add([payload])
+        state.base, state.replaced = until - len(by), len(by)
+        state.bytes, state.measured = sum(map(size_of, conversation)), (0, 0)
 
-    def history(self, desk: Desk) -> list[Item]:
+    def history(self, state: AgentState) -> list[Item]:
         """Return all items of an agent, also those that are no longer sent; read from the log."""
-        rows = self._store.rows("SELECT payload FROM items WHERE agent_id = ? ORDER BY idx", desk.agent.id)
+        rows = self._store.rows("SELECT payload FROM items WHERE agent_id = ? ORDER BY idx", state.agent.id)
         return [json.loads(payload) for (payload,) in rows]
+
+
+def _chain_of(query: Query, agent_id: str) -> Chain:
+    ((last, seq),) = query(_LAST_STEP, agent_id) or [("", 0)]
+    chain = Chain(last)
+    chain.add(text for _, text in query(_SINCE, agent_id, seq))
+    return chain
 
 
 def size_of(item: Item) -> int:

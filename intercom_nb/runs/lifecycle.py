@@ -19,6 +19,15 @@ State = Literal["new", "running", "paused", "stopped"]
 class Lifecycle:
     """The state of one service, shared by every thread that asks for it.
 
+    Parameters
+    ----------
+    limits : Limits
+        What it may spend.
+    on_halt : callable
+        Called with the new state and the reason after each pause and stop.
+    seconds : float
+        During which it was at work before, in an earlier process.
+
     Attributes
     ----------
     state : str
@@ -30,11 +39,9 @@ class Lifecycle:
         What it may spend; may be changed at any time.
     spent : Spent
         What it has spent.
-    on_halt : callable
-        Called with the new state and the reason after each pause and stop.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, on_halt: Callable[[str, str], None], *, seconds: float = 0.0) -> None:
         self.state: State = "new"
         self.reason = ""
         self._details: dict[str, str] = {}
@@ -43,9 +50,9 @@ class Lifecycle:
         self._changed = threading.Condition()
         self._busy = False
         self._busy_since = 0.0
-        self._busy_before = 0.0
+        self._busy_before = seconds
         self._waiting: list[Future[str]] = []
-        self.on_halt: Callable[[str, str], None] = lambda _state, _reason: None
+        self._on_halt = on_halt
 
     @property
     def at_work(self) -> bool:
@@ -86,7 +93,7 @@ class Lifecycle:
             if not ended:
                 self._details = {}
             self._change(state, self.reason if ended else reason)
-        self.on_halt(state, reason)  # outside the lock: it writes to the log
+        self._on_halt(state, reason)  # outside the lock: it writes to the log
 
     def busy(self) -> None:
         """Somebody has something to do."""

@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from intercom_nb.notebook import keep_output_out_of_cells
 
-__all__ = ["InProcess", "Runtime", "result_of"]
+__all__ = ["InThread", "Runtime", "result_of"]
 
 _LOGGER = logging.getLogger(__name__)
 _AT_ONCE = 16  # tasks made in one round of the loop
@@ -71,7 +71,7 @@ class Runtime(Protocol):
         """End every run at once; what was not committed happens again when the log is next opened."""
 
 
-class InProcess(Runtime):
+class InThread(Runtime):
     """One loop in one daemon thread of this process. A run is a task, made when an agent that has none is rung.
 
     Parameters

@@ -9,12 +9,12 @@ from intercom_nb.log.facts import RunBegan, RunReopened
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
-from intercom_nb.members.registry import Directory
+from intercom_nb.members.registry import Registry
 from intercom_nb.messages import Item, Message
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.routing.router import Router
-from intercom_nb.runs.agent_state import Desk, Options, Run
+from intercom_nb.runs.agent_state import AgentState, Options, Run
 from intercom_nb.runs.conversations import Conversations
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.step import Steps
@@ -40,7 +40,7 @@ class Runs:
     def __init__(
         self,
         store: Store,
-        directory: Directory,
+        directory: Registry,
         *,
         models: Models,
         lifecycle: Lifecycle,
@@ -54,7 +54,7 @@ class Runs:
         self._every_chat_list = options.every_chat_list
         self._only = ""  # the one agent that may have a run now; empty for all of them
         self._due: dict[str, None] = {}  # in the order they became due, so that a start has an order too
-        self.desks: dict[str, Desk] = {}
+        self.desks: dict[str, AgentState] = {}
         self._conversations = Conversations(store, directory)
         self._steps = Steps(store, self._conversations, lifecycle, models.tape, options=options, ended=self._ended)
 
@@ -62,7 +62,7 @@ class Runs:
         """Let what agents say and do to each other go through this router, and be shown whom its contacts say."""
         self._steps.router, self._contacts = router, router.contacts
 
-    def history(self, desk: Desk) -> list[Item]:
+    def history(self, desk: AgentState) -> list[Item]:
         """Return all items of an agent, also those that are no longer sent."""
         return self._conversations.history(desk)
 
@@ -71,7 +71,7 @@ class Runs:
         self._steps.notes.close()
         self._contacts.finding.close()
 
-    def conversation(self, desk: Desk) -> list[Item]:
+    def conversation(self, desk: AgentState) -> list[Item]:
         """Return an agent's items, oldest first."""
         return self._conversations.of(desk)
 
@@ -133,7 +133,7 @@ class Runs:
         """Let agents that met a limit of their own look again whether they may go on."""
         self._free(desk for desk in self.desks.values() if desk.met not in ("", "paused"))
 
-    def _free(self, desks: Iterable[Desk]) -> None:
+    def _free(self, desks: Iterable[AgentState]) -> None:
         free = list(desks)
         for desk in free:
             desk.met = ""
@@ -225,7 +225,7 @@ class Runs:
             desk.doing = "idle"
             self._rest(desk)
 
-    def _rest(self, desk: Desk) -> None:
+    def _rest(self, desk: AgentState) -> None:
         """Leave an agent alone that met a limit of its own; its mail and its run stay as they are."""
         with self._store.lock:
             if desk.met and self._due.pop(desk.agent.id, self) is None and not self._due:
@@ -233,13 +233,13 @@ class Runs:
             if desk.met:
                 self._stepped(desk)
 
-    def _stepped(self, desk: Desk) -> None:
+    def _stepped(self, desk: AgentState) -> None:
         """Pause again after the one run that was asked for."""
         if self._only == desk.agent.id:
             self._only = ""
             self._lifecycle.halt("paused", "paused")
 
-    async def _run(self, desk: Desk, run: Run) -> None:
+    async def _run(self, desk: AgentState, run: Run) -> None:
         while desk.run is run and not desk.met and self._lifecycle.may_step():
             try:
                 if not await self._step(desk, run):
@@ -247,7 +247,7 @@ class Runs:
             finally:
                 self._steps.budget.release(desk)
 
-    async def _step(self, desk: Desk, run: Run) -> bool:
+    async def _step(self, desk: AgentState, run: Run) -> bool:
         """Take one step, and return whether there was one; a step that fails ends the run."""
         try:
             async with asyncio.timeout(self._lifecycle.seconds_left()):
@@ -270,16 +270,16 @@ class Runs:
         await self._steps.commit(desk, run, reply)
         return True
 
-    async def _next(self, desk: Desk) -> Run | None:
+    async def _next(self, desk: AgentState) -> Run | None:
         if desk.run is not None or not desk.inbox or not self._may_go_on(desk):
             return self._begin(desk)
         async with self._models.tape.taking(desk.agent.id):
             return self._begin(desk)
 
-    def _may_go_on(self, desk: Desk) -> bool:
+    def _may_go_on(self, desk: AgentState) -> bool:
         return not desk.met and self._only in ("", desk.agent.id)
 
-    def _begin(self, desk: Desk) -> Run | None:
+    def _begin(self, desk: AgentState) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
         with self._store.lock:
             new = desk.run is None
@@ -296,7 +296,7 @@ class Runs:
                     tx.patience = "more"
             return desk.run
 
-    def _new_run(self, tx: Transaction, desk: Desk) -> Run:
+    def _new_run(self, tx: Transaction, desk: AgentState) -> Run:
         agent, seq = desk.agent, tx.seq()
         conversation = self._conversations.of(desk)
         chat_list = self._contacts.show(agent)
@@ -317,7 +317,7 @@ class Runs:
 
     # -- how a run ends ---------------------------------------------------------------------------------------------
 
-    def _ended(self, desk: Desk, reason: str) -> None:
+    def _ended(self, desk: AgentState, reason: str) -> None:
         with self._store.lock:
             desk.failed = desk.run if reason == "failed" else None
             desk.run, desk.last = None, reason

@@ -19,7 +19,7 @@ from intercom_nb.messages import Item
 from intercom_nb.models import Origin, Reply, Tape, Usage
 from intercom_nb.routing.chat_tools import CHAT_TOOLS, SEARCH_TOOL, ChatTools
 from intercom_nb.routing.router import Router
-from intercom_nb.runs.agent_state import Desk, Options, Run
+from intercom_nb.runs.agent_state import AgentState, Options, Run
 from intercom_nb.runs.budget import Budget
 from intercom_nb.runs.compaction import Memory, is_too_long
 from intercom_nb.runs.conversations import Conversations
@@ -53,7 +53,7 @@ class Steps:
         tape: Tape,
         *,
         options: Options,
-        ended: Callable[[Desk, str], None],
+        ended: Callable[[AgentState, str], None],
     ) -> None:
         self._store = store
         self._conversations = conversations
@@ -66,7 +66,7 @@ class Steps:
         self.notes = Notes(store)
         self.router: Router | None = None
 
-    def take(self, tx: Transaction, desk: Desk, run: Run, chat_list: str | None = None) -> None:
+    def take(self, tx: Transaction, desk: AgentState, run: Run, chat_list: str | None = None) -> None:
         """Let a run read the pending mail, and what its agent is to be told besides."""
         mail, desk.inbox = desk.inbox, []
         guard = self._routed().guard
@@ -82,7 +82,7 @@ class Steps:
         assert self.router is not None  # noqa: S101 - set by the service that makes both
         return self.router
 
-    async def think(self, desk: Desk, run: Run) -> Reply | None:
+    async def think(self, desk: AgentState, run: Run) -> Reply | None:
         """Ask the model; or take up what it had answered when tools were interrupted; None if a limit forbids it."""
         if run.held is not None:
             calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.held if "arguments" in i]
@@ -113,7 +113,7 @@ class Steps:
             return None
         return await self._ask(desk, run, conversation)
 
-    async def _compact(self, desk: Desk, run: Run, cut: int) -> bool:
+    async def _compact(self, desk: AgentState, run: Run, cut: int) -> bool:
         """Put something shorter in the place of all before `cut`; return False if a limit forbids it."""
         if not await self.budget.reserve(desk, run):
             return False
@@ -134,7 +134,7 @@ class Steps:
         self.budget.release(desk)
         return True
 
-    async def _ask(self, desk: Desk, run: Run, conversation: list[Item]) -> Reply:
+    async def _ask(self, desk: AgentState, run: Run, conversation: list[Item]) -> Reply:
         request = list(conversation)
         if run.chat_list is not None:
             idx = run.turn_idx - desk.base
@@ -145,12 +145,12 @@ class Steps:
         self.budget.measure(desk, run, reply.usage)
         return replace(reply, usd=self._options.prices.of(run.model, reply))
 
-    def _tools(self, desk: Desk) -> list[Tool]:
+    def _tools(self, desk: AgentState) -> list[Tool]:
         search = [SEARCH_TOOL] if self._routed().contacts.searches(desk.agent) else []
         own_notes = NOTE_TOOLS.values() if desk.agent.notes else ()
         return [*CHAT_TOOLS.values(), *search, *own_notes, *desk.agent.tools]
 
-    async def act(self, desk: Desk, run: Run, reply: Reply) -> None:
+    async def act(self, desk: AgentState, run: Run, reply: Reply) -> None:
         """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
         own = {tool.name.casefold(): tool for tool in desk.agent.tools}
         named = [(n, call, own.get(plain_name(call.name).casefold())) for n, call in enumerate(reply.calls)]
@@ -193,7 +193,7 @@ class Steps:
                 tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {clean(raised)}")
         run.outputs[n] = output, failed
 
-    def _step_fact(self, tx: Transaction, desk: Desk, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
+    def _step_fact(self, tx: Transaction, desk: AgentState, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
         used = reply.usage
         if run.held is None:
             for spent in (self._lifecycle.spent, desk.spent):
@@ -217,7 +217,7 @@ class Steps:
             held=json.dumps(reply.items, ensure_ascii=False) if held else None,
         )
 
-    async def commit(self, desk: Desk, run: Run, reply: Reply) -> None:
+    async def commit(self, desk: AgentState, run: Run, reply: Reply) -> None:
         """Carry out the chat tools and commit the whole step in one transaction."""
         await self._prepare_searches(reply)
         async with self._tape.committing(desk.agent.id):
@@ -239,7 +239,7 @@ class Steps:
                 texts = finding.texts()
             await finding.embeddings.prepare(texts, queries)
 
-    async def _commit(self, desk: Desk, run: Run, reply: Reply) -> None:
+    async def _commit(self, desk: AgentState, run: Run, reply: Reply) -> None:
         with self._store.transaction() as tx:
             tx.add(self._step_fact(tx, desk, run, reply))
             outputs = self._carry_out(tx, desk, run, reply)
@@ -255,7 +255,7 @@ class Steps:
                 tx.patience = "company" if reason == "silent" else "none"
         await result_of(tx.done)
 
-    def _carry_out(self, tx: Transaction, desk: Desk, run: Run, reply: Reply) -> list[Item]:
+    def _carry_out(self, tx: Transaction, desk: AgentState, run: Run, reply: Reply) -> list[Item]:
         chat_tools = ChatTools(self._routed(), tx, desk.agent.id, run.run_id, run.step)
         note_tools = NoteTools(self.notes, tx, desk.agent.id, run.run_id, run.step)
         noting = NOTE_TOOLS if desk.agent.notes else {}
@@ -278,13 +278,13 @@ class Steps:
             outputs.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
         return outputs
 
-    async def fail(self, desk: Desk, run: Run, error: str) -> None:
+    async def fail(self, desk: AgentState, run: Run, error: str) -> None:
         """End a run as failed, and say why."""
         desk.error = error = clean(error)
         async with self._tape.committing(desk.agent.id):
             await self._commit_failure(desk, run, error)
 
-    async def _commit_failure(self, desk: Desk, run: Run, error: str) -> None:
+    async def _commit_failure(self, desk: AgentState, run: Run, error: str) -> None:
         with self._store.transaction() as tx:
             at = micros(tx.time)
             if run.held is None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.members.cards import service_html
 from intercom_nb.members.person import Person
-from intercom_nb.members.registry import Directory
+from intercom_nb.members.registry import Registry
 from intercom_nb.service.running import Running
 from intercom_nb.views import (
     AgentsView,
@@ -23,18 +23,18 @@ from intercom_nb.views import (
     to_html,
 )
 
-__all__ = ["Viewed"]
+__all__ = ["Display"]
 
 _V = TypeVar("_V", bound=View)
 
 
-class Viewed(Running):
+class Display(Running):
     """What every service can show; `InterComService` is the service itself.
 
     A view is live while it can be seen, whatever the cells are doing; shown twice, it is one view in two places.
     """
 
-    registry: Directory
+    registry: Registry
     _hub: Hub | None = None
 
     @property

@@ -16,12 +16,12 @@ from intercom_nb.log.facts import Released
 from intercom_nb.log.store import Store
 from intercom_nb.members.agent import Agent
 from intercom_nb.members.chat import Chat
-from intercom_nb.members.owner import Host
+from intercom_nb.members.owner import Owner
 from intercom_nb.members.person import Person
-from intercom_nb.members.registry import Directory
+from intercom_nb.members.registry import Registry
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import Courtesy, channel_of
-from intercom_nb.runs.agent_state import Desk, Run
+from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.texts.instructions import compose
 
 __all__ = ["load_contacts", "load_desks", "load_directory", "load_guard", "load_spent"]
@@ -47,7 +47,7 @@ FROM (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) 
 """
 
 
-def load_directory(store: Store, directory: Directory, host: Host, functions: Mapping[str, Callable[..., Any]]) -> None:
+def load_directory(store: Store, directory: Registry, host: Owner, functions: Mapping[str, Callable[..., Any]]) -> None:
     """Enter the agents, persons and chats of a log.
 
     Raises
@@ -100,9 +100,9 @@ def _limits(runs: float | None, tokens: float | None, usd: float | None) -> Limi
     return Limits(runs=whole[0], tokens=whole[1], usd=usd)
 
 
-def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, Desk]:
+def load_desks(store: Store, directory: Registry, models: Models) -> dict[str, AgentState]:
     """Return every agent's working state: its pending mail and its last run, to go on with or to try again."""
-    desks = {agent.id: Desk(agent) for agent in directory.get_agents()}
+    desks = {agent.id: AgentState(agent) for agent in directory.get_agents()}
     messages = {m.seq: m for m in store.messages("seq IN (SELECT seq FROM deliveries WHERE state = 'pending')")}
     for agent_id, seq in store.rows("SELECT agent_id, seq FROM deliveries WHERE state = 'pending' ORDER BY seq"):
         desks[agent_id].inbox.append(messages[seq])
@@ -126,7 +126,7 @@ def load_desks(store: Store, directory: Directory, models: Models) -> dict[str, 
     return desks
 
 
-def _load_spent(store: Store, desks: dict[str, Desk]) -> None:
+def _load_spent(store: Store, desks: dict[str, AgentState]) -> None:
     counts = {
         "messages": "SELECT sender_id, COUNT(*) FROM messages WHERE sender_id IS NOT NULL GROUP BY sender_id",
         "runs": "SELECT agent_id, COUNT(*) FROM runs GROUP BY agent_id",
@@ -160,7 +160,7 @@ def _load_steps(store: Store, run: Run) -> None:
         run.outputs = {n: None if output is None else (output, bool(failed)) for n, output, failed in calls}
 
 
-def load_contacts(store: Store, directory: Directory, contacts: Contacts) -> None:
+def load_contacts(store: Store, directory: Registry, contacts: Contacts) -> None:
     """Let agents know whom they talked to, whom they found, and whom their newest turn showed, in its order."""
     talked = store.rows(
         "SELECT sender_id, receiver_id, MIN(seq) AS first, MAX(seq) AS latest FROM messages "
@@ -178,7 +178,7 @@ def load_contacts(store: Store, directory: Directory, contacts: Contacts) -> Non
             contacts.showed_everyone(agent_id, members)
 
 
-def load_guard(store: Store, desks: dict[str, Desk], guard: Courtesy | None) -> None:
+def load_guard(store: Store, desks: dict[str, AgentState], guard: Courtesy | None) -> None:
     """Let the guard hear what was said last, and keep back the mail that waits for a person; without one, none does."""
     held: dict[str, int] = dict(store.rows("SELECT channel, held_seq FROM holds WHERE released_seq IS NULL"))
     if guard is None:

@@ -13,11 +13,11 @@ from intercom_nb.errors import LifecycleError, LogError, RecordingError
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.log.store import Store
 from intercom_nb.log.transaction import Transaction
-from intercom_nb.members.registry import Directory
+from intercom_nb.members.registry import Registry
 from intercom_nb.models import Models
 from intercom_nb.notebook import Progress
 from intercom_nb.runs.lifecycle import Lifecycle, State
-from intercom_nb.runs.runtime import InProcess
+from intercom_nb.runs.runtime import InThread
 from intercom_nb.runs.scheduler import Runs
 
 __all__ = ["Running"]
@@ -31,10 +31,10 @@ class Running:
 
     name: str
     store: Store
-    registry: Directory
+    registry: Registry
     _models: Models
     _lifecycle: Lifecycle
-    _runtime: InProcess
+    _runtime: InThread
     _runs: Runs
     _stopping: threading.RLock
 

@@ -22,7 +22,7 @@ from intercom_nb.log.times import micros
 from intercom_nb.members.agent import Agent, checked_context
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
-from intercom_nb.members.registry import Directory, Member
+from intercom_nb.members.registry import Registry, Member
 from intercom_nb.messages import Item, Message
 from intercom_nb.models import AsyncOpenAI, ClientOptions, Delta, ModelChoice, Models
 from intercom_nb.models.prices import Price, Prices
@@ -30,12 +30,12 @@ from intercom_nb.notebook import note, replace_running
 from intercom_nb.routing.chat_tools import check_tools
 from intercom_nb.routing.courtesy import Courtesy
 from intercom_nb.routing.router import Router, check_message
-from intercom_nb.runs.agent_state import Desk, Options
+from intercom_nb.runs.agent_state import AgentState, Options
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.notes import NOTE_TOOLS
-from intercom_nb.runs.runtime import InProcess
+from intercom_nb.runs.runtime import InThread
 from intercom_nb.runs.scheduler import Runs
-from intercom_nb.service.display import Viewed
+from intercom_nb.service.display import Display
 from intercom_nb.service.recovery import load_contacts, load_desks, load_directory, load_guard, load_spent
 from intercom_nb.texts.names import checked_name, checked_text, slug
 from intercom_nb.tools import functions_by_name
@@ -45,7 +45,7 @@ __all__ = ["InterComService"]
 _LOGGER = logging.getLogger(__name__)
 
 
-class InterComService(Viewed):
+class InterComService(Display):
     """Agents that talk to each other by tool calls, and the log of everything they said.
 
     Agents run on a thread of the service's own, beside whatever the cells of a notebook are doing. Every method may
@@ -270,12 +270,12 @@ class InterComService(Viewed):
 
     def _set_up(self, store: Store, models: Models, limits: Limits, options: Options, *, thread_logs: bool) -> None:
         self.store = store
-        self.registry = Directory()
+        self.registry = Registry()
         self._models = models
         self._lifecycle = Lifecycle(limits)
         self._lifecycle.on_halt = self._halted
         store.on_failure = lambda: self._lifecycle.halt("stopped", "log")
-        self._runtime = InProcess(self.name)
+        self._runtime = InThread(self.name)
         store.loop = self._runtime
         self._inboxes: dict[str, list[Message]] = {}
         self._keys: dict[str, Message] = {}
@@ -374,7 +374,7 @@ class InterComService(Viewed):
             for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
                 agent.join(self, agent_id)
                 self.registry.add_member(agent)
-                self._runs.desks[agent.id] = Desk(agent, conversation=[])
+                self._runs.desks[agent.id] = AgentState(agent, conversation=[])
                 tx.add(agent.as_fact(tx.seq(), micros(tx.time)))
         tx.wait()
 

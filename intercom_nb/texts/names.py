@@ -5,7 +5,16 @@ import unicodedata
 
 from intercom_nb.errors import InvalidNameError
 
-__all__ = ["checked_id", "checked_name", "checked_text", "clean", "plain_name", "slug"]
+__all__ = [
+    "checked_id",
+    "checked_name",
+    "checked_text",
+    "clean",
+    "code_name",
+    "code_text",
+    "plain_name",
+    "slug",
+]
 
 
 _ID = re.compile(r"[^\s\"'`]{1,100}")
@@ -98,3 +107,19 @@ def checked_id(agent_id: object) -> str:
 def plain_name(written: str) -> str:
     """Return a tool's name or an id without what models wrap around it: spaces, quotes, a ``functions.`` prefix."""
     return written.strip().strip("\"'`“”‘’").strip().removeprefix("functions.").strip()
+
+
+def code_text(name: str) -> str:
+    """Return how a function or an assistant stands where only its name can be kept: in a log or a folder.
+
+    Examples
+    --------
+    >>> code_text("scripted"), code_name("scripted()"), code_name("gpt-5-mini")
+    ('scripted()', 'scripted', '')
+    """
+    return f"{name}()"
+
+
+def code_name(text: str | None) -> str:
+    """Return the name of what only code can give, written by `code_text`; empty for any other text."""
+    return text[:-2] if text is not None and text.endswith("()") else ""

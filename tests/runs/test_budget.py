@@ -9,7 +9,7 @@ import pytest
 from intercom_nb import Agent, Fail, InterComService, Limits, Price, ScriptedAssistant, call
 from intercom_nb.models import Models, Usage
 from intercom_nb.models.prices import Prices
-from intercom_nb.runs.agent_state import Desk, Run
+from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.budget import Budget
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.texts.turns import read_turn
@@ -156,7 +156,7 @@ def test_the_estimate_follows_what_the_server_counts():
     """One token for three bytes at first; then the server's own count, and three bytes each for what was added."""
     models, lifecycle = Models("offline"), Lifecycle(Limits())
     budget = Budget(lifecycle, Prices({}), None, waits=True)
-    desk = Desk(Agent("Ann"), conversation=[], bytes=2_000, tool_bytes=900)
+    desk = AgentState(Agent("Ann"), conversation=[], bytes=2_000, tool_bytes=900)
     run = Run("run-1", "x" * 100, models.named(None), 0, None)
 
     first = budget.tokens_of(desk, run)
@@ -176,7 +176,7 @@ def test_reservations_are_given_back_in_whatever_order_calls_end():
     model, seen = Models("offline").named(None), []
 
     async def one(n):
-        desk = Desk(Agent(f"A{n}"), conversation=[], bytes=3 * (n % 50))
+        desk = AgentState(Agent(f"A{n}"), conversation=[], bytes=3 * (n % 50))
         run = Run("run", "", model, 0, None)
         for _ in range(5):
             assert await budget.reserve(desk, run)
@@ -289,7 +289,7 @@ def test_every_limit_warns(limits):
     """Tokens, dollars and seconds, each by its name."""
     lifecycle = Lifecycle(limits)
     lifecycle.spent.tokens, lifecycle.spent.usd, lifecycle._busy_before = 2_700, 0.95e-3, 0.0099
-    desk = Desk(Agent("Ann"))
+    desk = AgentState(Agent("Ann"))
     desk.spent.tokens = 10
 
     ((key, text),) = Budget(lifecycle, Prices({}), None, waits=True).wrap_up(desk)

@@ -32,13 +32,10 @@ from intercom_nb.models.offline.wire import (
     send_events,
     send_json,
 )
+from intercom_nb.models.values import OFFLINE_MODEL
 from intercom_nb.texts.instructions import identity
 
 __all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "Reply", "ScriptedAssistant", "call"]
-
-OFFLINE_MODEL = "offline"
-"""The model name that means the offline assistant."""
-
 
 @dataclass(frozen=True, slots=True)
 class Fail:

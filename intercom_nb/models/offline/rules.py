@@ -76,12 +76,13 @@ def decide(instructions: str, items: Sequence[Any], tools: AbstractSet[str]) -> 
         return ["I am a rule-based stand-in and was given no send_message tool, so I write to nobody."]
     if not turns:
         return ["Nothing new to react to."]
-    name, own_id, mission = identity(instructions)
+    name, own_id, mission, about = identity(instructions)
+    mission = mission or about
     newest = next((turn.chat_list for turn in reversed(turns) if turn.chat_list), ())
     entries = [entry for entry in newest if entry.id != own_id]
     past = read_past(known, own_id)
     frames = [frame for turn in turns for frame in turn.incoming if frame.author_id != own_id]
-    calls: list[Call | str] = [*_replies(frames, (name, mission), past, entries)]
+    calls: list[Call | str] = [*_replies(frames, (name, mission, about), past, entries)]
     plain = [text for turn in turns for text in turn.plain]
     notes = [_waiting(past, entries) if frames else ""]
     if plain:
@@ -206,7 +207,7 @@ def _fitting_group(ids: set[str], wanted: AbstractSet[str], entries: Sequence[Ch
 # Answering, and summing up
 
 
-def _replies(frames: Sequence[Incoming], who: tuple[str, str], past: Past, entries: Sequence[ChatEntry]) -> list[Call]:
+def _replies(frames: Sequence[Incoming], who: tuple[str, str, str], past: Past, entries: Sequence[ChatEntry]) -> list[Call]:
     """Return the summaries that are due and the answers: one message for each chat at most."""
     messages = _summaries(past, entries)
     for frame in _requests(frames, past):
@@ -221,7 +222,7 @@ def _requests(frames: Sequence[Incoming], past: Past) -> list[Incoming]:
     return list({frame.chat_id: frame for frame in asked}.values())
 
 
-def reply_to(question: str, name: str, mission: str, *, again: bool = False) -> str:
+def reply_to(question: str, name: str, mission: str, about: str = "", *, again: bool = False) -> str:
     """Return an answer from one's own mission: who answers, what for, and a word on what was asked.
 
     Where the question lies outside the mission it says so. It never asks anything itself.
@@ -230,8 +231,8 @@ def reply_to(question: str, name: str, mission: str, *, again: bool = False) -> 
     ----------
     question : str
         The message to answer.
-    name, mission : str
-        Who answers.
+    name, mission, about : str
+        Who answers, what for, and how others see it.
     again : bool, default False
         Whether this agent has spoken in the chat before, and need not introduce itself.
 
@@ -240,7 +241,7 @@ def reply_to(question: str, name: str, mission: str, *, again: bool = False) -> 
     >>> reply_to("What do you know of wine?", "Nora", "You are a network engineer.")
     'I am a network engineer. I can say nothing on wine: it lies outside what I know.'
     """
-    own = frozenset(stems(f"{name}.\n{mission}"))
+    own = frozenset(stems(f"{name}.\n{mission}\n{about}"))
     asked = " ".join(part for part in sentences(question) if "?" in part)
     focus = next((text for text in (asked, question) if own & set(stems(text))), "")
     told = [task_of(part) for part in sentences(mission)]

@@ -1,0 +1,247 @@
+"""What an agent is, as one value: the log's row, a folder, a copy and a recovered agent are made from its fields.
+
+A field is written down here, once. How it is kept as text or number follows from its type (`as_row`, `from_row`), how it
+is checked from `CHECKS`; whoever carries agents from one place to another loops over the fields.
+"""
+
+import json
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal
+
+from intercom_nb.contact_policies import checked_contacts, checked_team, policy_from, policy_text
+from intercom_nb.limits import Limits
+from intercom_nb.model_settings import ModelSettings
+from intercom_nb.texts.names import checked_id, checked_name, checked_text
+
+__all__ = ["AgentSpec", "Mail", "checked_context", "checked_flag", "checked_limits"]
+
+Mail = Literal["when_idle", "asap"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """What an agent is, as one frozen value.
+
+    Functions and assistants are no plain values: the spec has their names, as `code_text` writes them.
+
+    Attributes
+    ----------
+    name : str
+        One line, unique among the members of a service.
+    id : str
+        What others write to.
+    description : str
+        What others see in their chat lists and choose by.
+    mission : str
+        What it is for; with its description and the guideline it makes its instructions.
+    model : str or None
+        The model's name; None for the service's.
+    settings : ModelSettings
+        What is sent with each of its model calls, over what the service sets.
+    tools : tuple of str
+        Names of the functions it may call beside the chat tools.
+    mail : {"when_idle", "asap"}
+        Whether messages that arrive during a run wait for the next one, or join it between two steps.
+    begins : bool
+        Whether `AgentBuilder.apply` sets it to work when it adds it.
+    limits : Limits or None
+        What it may spend itself: of these, ``tokens``, ``usd`` and ``runs`` count.
+    notes : bool
+        Whether it has the tools ``remember`` and ``recall``.
+    context : int or None
+        Tokens that a request may have before its conversation is compacted; None for the service's.
+    team : str
+        Where it belongs, such as ``studio/design``; empty for nowhere.
+    contacts : str or None
+        Whom it is shown, as `policy_text` writes it; None for the service's.
+    data : mapping
+        Whatever you want to keep with it: a JSON object, such as the columns of a persona. No model is shown it.
+
+    Examples
+    --------
+    >>> spec = AgentSpec(name="Founder", id="founder", mission="Market it.", data={"age": 40})
+    >>> AgentSpec.from_row(spec.as_row()) == spec
+    True
+    """
+
+    name: str
+    id: str
+    description: str = ""
+    mission: str = ""
+    model: str | None = None
+    settings: ModelSettings = field(default_factory=ModelSettings)
+    tools: tuple[str, ...] = ()
+    mail: Mail = "when_idle"
+    begins: bool = False
+    limits: Limits | None = None
+    notes: bool = False
+    context: int | None = None
+    team: str = ""
+    contacts: str | None = None
+    data: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, CHECKS[one.name](getattr(self, one.name)))
+
+    def as_row(self) -> dict[str, Any]:
+        """Return its fields as the log keeps them: texts, numbers and JSON, by name."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> "AgentSpec":
+        """Return the spec that `as_row` was asked of; other entries of the row are left out."""
+        return cls(**{name: _read(kind, row[name]) for name, kind in _KINDS.items()})
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of its fields, in order."""
+        return tuple(one.name for one in fields(cls))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Limits | ModelSettings):
+        return value.to_json()
+    if isinstance(value, tuple | Mapping):
+        return _json(dict(value) if isinstance(value, Mapping) else list(value))
+    return int(value) if isinstance(value, bool) else value
+
+
+def _read(kind: Any, value: Any) -> Any:
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if value is None:
+        return None
+    for option in options:
+        if option in (Limits, ModelSettings):
+            return option.from_json(value)
+        if option is bool:
+            return bool(value)
+        if typing.get_origin(option) is tuple:
+            return tuple(json.loads(value))
+        if typing.get_origin(option) is not None and typing.get_origin(option) is not Literal:
+            return json.loads(value)
+    return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+
+
+# -- checks -------------------------------------------------------------------------------------------------------------
+
+
+def checked_flag(value: object, what: str) -> bool:
+    """Return a yes or no.
+
+    Raises
+    ------
+    TypeError
+        If it is neither True nor False.
+    """
+    if not isinstance(value, bool):
+        msg = f"{what}={value!r}: it should be True or False"
+        raise TypeError(msg)
+    return value
+
+
+def checked_context(context: object) -> int | None:
+    """Return a context budget in tokens.
+
+    Raises
+    ------
+    ValueError
+        If it is no whole number above 0.
+    """
+    if context is None or (isinstance(context, int) and not isinstance(context, bool) and context > 0):
+        return context
+    msg = f"context={context!r}: it should be a number of tokens above 0, or None for 60 % of the model's window"
+    raise ValueError(msg)
+
+
+def checked_limits(limits: object) -> Limits | None:
+    """Return an agent's own limits.
+
+    Raises
+    ------
+    TypeError
+        If they are neither `Limits` nor None.
+    """
+    if limits is not None and not isinstance(limits, Limits):
+        msg = f"limits={limits!r}: it should be Limits(tokens=…, usd=…, runs=…) or None"
+        raise TypeError(msg)
+    return limits
+
+
+def _checked_mail(mail: object) -> str:
+    if mail not in ("when_idle", "asap"):
+        msg = f"mail={mail!r}: it should be 'when_idle' or 'asap'"
+        raise ValueError(msg)
+    return str(mail)
+
+
+def _checked_model(model: object) -> str | None:
+    if model is not None and not (isinstance(model, str) and model.strip()):
+        msg = f"model={model!r}: it should be the name of a model, an assistant, or None for the service's"
+        raise TypeError(msg)
+    return model
+
+
+def _checked_tools(tools: object) -> tuple[str, ...]:
+    if isinstance(tools, str) or not isinstance(tools, tuple | list) or not all(isinstance(one, str) for one in tools):
+        msg = f"tools={tools!r}: in a spec they are a list of names"
+        raise TypeError(msg)
+    return tuple(tools)
+
+
+def _checked_policy(contacts: object) -> str | None:
+    if contacts is not None and not isinstance(contacts, str):
+        msg = f"contacts={contacts!r}: in a spec it is a text, as the log keeps it"
+        raise TypeError(msg)
+    if contacts is None or contacts.endswith("()"):
+        return contacts
+    return policy_text(checked_contacts(policy_from(contacts, {})))
+
+
+def _checked_data(data: object) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
+        msg = f"data={data!r}: it should be a dict with texts as keys, such as {{'age': 40}}"
+        raise TypeError(msg)
+    try:
+        kept = json.loads(_json(dict(data)))
+        checked_text(_json(kept), "data")
+    except (TypeError, ValueError) as error:
+        msg = f"data={data!r}: it should hold what JSON can: texts, numbers, lists, dicts ({error})"
+        raise ValueError(msg) from None
+    return MappingProxyType(kept)
+
+
+def _checked_settings(settings: object) -> ModelSettings:
+    return settings if isinstance(settings, ModelSettings) else ModelSettings.of(settings)  # type: ignore[arg-type]
+
+
+CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "name": checked_name,
+        "id": checked_id,
+        "description": lambda value: checked_text(value, "description"),
+        "mission": lambda value: checked_text(value, "mission"),
+        "model": _checked_model,
+        "settings": _checked_settings,
+        "tools": _checked_tools,
+        "mail": _checked_mail,
+        "begins": lambda value: checked_flag(value, "begins"),
+        "limits": checked_limits,
+        "notes": lambda value: checked_flag(value, "notes"),
+        "context": checked_context,
+        "team": checked_team,
+        "contacts": _checked_policy,
+        "data": _checked_data,
+    }
+)
+"""What checks a field, and returns the value it then has."""
+
+_KINDS = {name: kind for name, kind in typing.get_type_hints(AgentSpec).items() if name in AgentSpec.names()}

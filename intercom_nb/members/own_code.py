@@ -1,0 +1,74 @@
+"""What an agent has of the caller's own code: no log and no folder can keep it, so they keep its names."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.contact_policies import ContactPolicy, policy_from
+from intercom_nb.models import Assistant, ModelChoice
+from intercom_nb.texts.names import code_name
+from intercom_nb.tools import Tool
+
+__all__ = ["OwnCode", "missing_code", "own_code", "tools_from"]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCode:
+    """The functions and the assistant behind the names of a spec.
+
+    Attributes
+    ----------
+    tools : tuple of Tool
+        What it may call beside the chat tools.
+    model : str or assistant, optional
+        As it was given.
+    contacts : ContactPolicy
+        As it was given.
+    """
+
+    tools: tuple[Tool, ...] = ()
+    model: ModelChoice = None
+    contacts: ContactPolicy = None
+
+
+def tools_from(functions: Iterable[Callable[..., Any]]) -> tuple[Tool, ...]:
+    """Return functions as tools.
+
+    Raises
+    ------
+    TypeError
+        If it is no list of functions.
+    InvalidToolError
+        If one cannot be a tool.
+    """
+    if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
+        msg = f"tools={functions!r}: it should be a list of functions, such as [look_up]"
+        raise TypeError(msg)
+    return tuple(Tool(function) for function in functions)
+
+
+def missing_code(spec: AgentSpec, functions: Mapping[str, Callable[..., Any]]) -> list[str]:
+    """Return the names of the functions that a spec names and that are not among these."""
+    named = [*spec.tools, code_name(spec.contacts)]
+    return [name for name in named if name and name not in functions]
+
+
+def own_code(
+    spec: AgentSpec, functions: Mapping[str, Callable[..., Any]], assistant: Assistant | None = None
+) -> OwnCode:
+    """Return what stands behind the names of a spec.
+
+    Parameters
+    ----------
+    spec : AgentSpec
+        Its functions are all among those given: see `missing_code`.
+    functions : mapping
+        By name.
+    assistant : Assistant, optional
+        What a model stands for that only code can give.
+    """
+    model = assistant if code_name(spec.model) else spec.model
+    return OwnCode(
+        tuple(Tool(functions[name]) for name in spec.tools), model, policy_from(spec.contacts, functions)
+    )  # fmt: skip
