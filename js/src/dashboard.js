@@ -1,13 +1,13 @@
 /** A rendered view: the dashboard of all parts, or one part alone; and whether anybody can see it. */
-import { Agents } from "./agents.js";
-import { Controls } from "./controls.js";
-import { freshId, h } from "./dom.js";
-import { Graph } from "./graph.js";
-import { Reply } from "./reply.js";
-import { Slider } from "./slider.js";
+import { Agents } from "./parts/agents.js";
+import { Controls } from "./parts/controls.js";
+import { freshId, h } from "./draw/dom.js";
+import { Graph } from "./parts/graph.js";
+import { Reply } from "./parts/reply.js";
+import { Slider } from "./parts/slider.js";
 import { Stage } from "./stage.js";
-import { Timeline } from "./timeline.js";
-import { Transcript } from "./transcript.js";
+import { Timeline } from "./parts/timeline.js";
+import { Transcript } from "./parts/transcript.js";
 
 const ALONE = { transcript: Transcript, graph: Graph, agents: Agents, timeline: Timeline };
 

@@ -1,10 +1,10 @@
 /** What the parts of one rendered view share: the log, the moment they show, what is chosen, and when each is drawn. */
-import { Edges } from "./edges.js";
-import { agentStates } from "./past.js";
-import { Texts } from "./texts.js";
+import { Edges } from "./log/edges.js";
+import { agentStates } from "./log/past.js";
+import { Texts } from "./log/texts.js";
 
 /**
- * @typedef {import("./log.js").Change & {moment?: boolean, chosen?: boolean}} Seen
+ * @typedef {import("./log/log.js").Change & {moment?: boolean, chosen?: boolean}} Seen
  * @typedef {{el: HTMLElement, update: (change: Seen) => void, every?: number, destroy?: () => void}} Part
  */
 

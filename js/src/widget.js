@@ -1,6 +1,6 @@
 /** The entry for anywidget. It is called once for each widget, so that all its displays share one source and one log. */
 import { mount } from "./dashboard.js";
-import { KernelSource } from "./source.js";
+import { KernelSource } from "./wire/source.js";
 
 export function widget() {
   /** @type {KernelSource|null} */

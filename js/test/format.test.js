@@ -1,10 +1,10 @@
 /** How numbers, money, times, names and colours are written. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { amount, exhausted } from "../src/budget.js";
-import { colourAt, isLight, shownOn } from "../src/colours.js";
-import { counted, cut, duration, money, moneyOf, number, sameLooking, short, shownName } from "../src/format.js";
-import { statusKey } from "../src/icons.js";
+import { amount, exhausted } from "../src/parts/budget.js";
+import { colourAt, isLight, shownOn } from "../src/draw/colours.js";
+import { counted, cut, duration, money, moneyOf, number, sameLooking, short, shownName } from "../src/draw/format.js";
+import { statusKey } from "../src/draw/icons.js";
 
 test("numbers are short where there is little room", () => {
   assert.deepEqual([0, 999, 1000, 1234, 9960, 34_400, 999_400, 999_600, 1_500_000].map(short), ["0", "999", "1k", "1.2k", "10k", "34k", "999k", "1M", "1.5M"]);

@@ -1,10 +1,10 @@
 /** The arithmetic of the graph and the timeline. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Glass, marks, nearest, stretch, ticks } from "../src/lanes.js";
-import { Layout } from "../src/layout.js";
-import { Log } from "../src/log.js";
-import { labelPlaces, strand, strokeWidth } from "../src/strokes.js";
+import { Glass, marks, nearest, stretch, ticks } from "../src/log/lanes.js";
+import { Layout } from "../src/draw/layout.js";
+import { Log } from "../src/log/log.js";
+import { labelPlaces, strand, strokeWidth } from "../src/draw/strokes.js";
 import { demo } from "./demo.js";
 
 test("marks that share their pixels are one", () => {

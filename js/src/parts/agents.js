@@ -1,11 +1,11 @@
 /** The list of agents: one card each, folded; what is new is brought up to date in place. */
 import { AgentCard } from "./card.js";
-import { h, setAttribute } from "./dom.js";
+import { h, setAttribute } from "../draw/dom.js";
 
 const COMPACT = 12;
 
 export class Agents {
-  /** @param {import("./stage.js").Stage} stage */
+  /** @param {import("../stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.every = 250;
@@ -16,7 +16,7 @@ export class Agents {
     this.el = h("section.icnb-part.icnb-agents", { "data-part": "agents", "aria-label": "Agents", tabindex: "-1" }, this.list, this.empty);
   }
 
-  /** @param {import("./stage.js").Seen} change */
+  /** @param {import("../stage.js").Seen} change */
   update(change) {
     if (change.messages && !change.runs && !change.live && !change.agents && !change.moment && !change.reset && this.stage.now) return;
     const { stage } = this;

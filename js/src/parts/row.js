@@ -1,14 +1,14 @@
 /** One row of the transcript: a message, or a small grey line for an event. */
-import { button, copy, h, said, setText } from "./dom.js";
-import { clock, cut, dateAndClock } from "./format.js";
+import { button, copy, h, said, setText } from "../draw/dom.js";
+import { clock, cut, dateAndClock } from "../draw/format.js";
 import { showItems } from "./items.js";
-import { showText } from "./text.js";
+import { showText } from "../draw/text.js";
 
 const GRAVE = /fail|limit|stopped|error|refus/;
 
 /**
- * @param {import("./log.js").Message|import("./log.js").Event} line
- * @param {import("./stage.js").Stage} stage
+ * @param {import("../log/log.js").Message|import("../log/log.js").Event} line
+ * @param {import("../stage.js").Stage} stage
  * @returns {HTMLElement & {line: any, refresh: () => void}}
  */
 export function row(line, stage) {

@@ -1,13 +1,13 @@
 /** The slider over all messages: the log as it stood after each of them. */
-import { button, h, setAttribute, setText } from "./dom.js";
-import { clock, number } from "./format.js";
-import { icon, SHAPES } from "./icons.js";
+import { button, h, setAttribute, setText } from "../draw/dom.js";
+import { clock, number } from "../draw/format.js";
+import { icon, SHAPES } from "../draw/icons.js";
 
 const PLAY_MS = 500;
 const PLAY_STEPS = 120;
 
 export class Slider {
-  /** @param {import("./stage.js").Stage} stage */
+  /** @param {import("../stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.every = 250;
@@ -78,7 +78,7 @@ export class Slider {
     setAttribute(this.el, "data-message", now ? log.messages.length : k);
   }
 
-  /** @param {import("./stage.js").Seen} _change */
+  /** @param {import("../stage.js").Seen} _change */
   update(_change) {
     const { now, log } = this.stage;
     setAttribute(this.range, "max", log.messages.length);

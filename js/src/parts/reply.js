@@ -1,9 +1,9 @@
 /** The box to write from: as a person who is in the service, to an agent or a group that person can reach. */
-import { Outcome } from "./actions.js";
-import { button, freshId, h, setOptions } from "./dom.js";
+import { Outcome } from "../wire/actions.js";
+import { button, freshId, h, setOptions } from "../draw/dom.js";
 
 export class Reply {
-  /** @param {import("./stage.js").Stage} stage */
+  /** @param {import("../stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.every = 250;
@@ -45,7 +45,7 @@ export class Reply {
     this.#able();
   }
 
-  /** @param {import("./stage.js").Seen} _change */
+  /** @param {import("../stage.js").Seen} _change */
   update(_change) {
     const { stage } = this;
     const people = stage.people();

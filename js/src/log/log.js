@@ -13,8 +13,8 @@
  * @typedef {{reset?: boolean, agents?: boolean, messages?: boolean, texts?: boolean, runs?: boolean,
  *   live?: boolean, reordered?: boolean, gone?: boolean}} Change
  */
-import { colourAt } from "./colours.js";
-import { shownName, sameLooking } from "./format.js";
+import { colourAt } from "../draw/colours.js";
+import { shownName, sameLooking } from "../draw/format.js";
 
 /**
  * Return the first index whose seq is above `seq`: how many of the rows lie at or before it.

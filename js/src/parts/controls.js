@@ -1,10 +1,10 @@
 /** The head of a dashboard: what runs here, how it stands, and the buttons that start, hold and end it. */
-import { Outcome } from "./actions.js";
+import { Outcome } from "../wire/actions.js";
 import { Budget } from "./budget.js";
-import { button, h, said, setAttribute, setText } from "./dom.js";
-import { clock, counted, cut } from "./format.js";
-import { icon, SHAPES } from "./icons.js";
-import { GONE } from "./source.js";
+import { button, h, said, setAttribute, setText } from "../draw/dom.js";
+import { clock, counted, cut } from "../draw/format.js";
+import { icon, SHAPES } from "../draw/icons.js";
+import { GONE } from "../wire/source.js";
 
 /** Which actions make sense in a state. @param {string} state */
 export function possible(state) {
@@ -12,7 +12,7 @@ export function possible(state) {
 }
 
 export class Controls {
-  /** @param {import("./stage.js").Stage} stage @param {string} [title] of a log whose service is not here */
+  /** @param {import("../stage.js").Stage} stage @param {string} [title] of a log whose service is not here */
   constructor(stage, title = "") {
     this.stage = stage;
     this.title = title;
@@ -54,7 +54,7 @@ export class Controls {
     this.outcome.do("stop");
   }
 
-  /** @param {import("./stage.js").Seen} _change */
+  /** @param {import("../stage.js").Seen} _change */
   update(_change) {
     const { source, log } = this.stage;
     const { service } = log;

@@ -1,8 +1,8 @@
 /** The transcript: a window of rows over all that pass, which follows the end until somebody scrolls up. */
-import { button, h, setAttribute, setText } from "./dom.js";
+import { button, h, setAttribute, setText } from "../draw/dom.js";
 import { Filters } from "./filters.js";
-import { counted } from "./format.js";
-import { newer, newest, older, Rows } from "./rows.js";
+import { counted } from "../draw/format.js";
+import { newer, newest, older, Rows } from "../log/rows.js";
 import { row } from "./row.js";
 
 const NEAR = 24;
@@ -11,7 +11,7 @@ const AHEAD = 240;
 const SETTLES_MS = 1000;
 
 export class Transcript {
-  /** @param {import("./stage.js").Stage} stage */
+  /** @param {import("../stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.every = 90;
@@ -39,7 +39,7 @@ export class Transcript {
     return this.rows.total(this.stage.asOf);
   }
 
-  /** @param {import("./stage.js").Seen} change */
+  /** @param {import("../stage.js").Seen} change */
   update(change) {
     if (change.chosen || change.reset || change.moment) {
       const same = JSON.stringify([this.stage.chosen, this.stage.person, this.stage.asOf]);

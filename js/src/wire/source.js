@@ -2,7 +2,7 @@
  * Where facts come from and questions go to: a kernel here, a page's own script tags in page_source.js. Both share one
  * `Log` among all views they feed, and both answer to the same names.
  */
-import { Log } from "./log.js";
+import { Log } from "../log/log.js";
 
 /** How long a question may stay open before somebody is told why. */
 export const SLOW_MS = 2000;
@@ -37,7 +37,7 @@ export class KernelSource {
     return !this.gone && (what !== "do" || this.live);
   }
 
-  /** @param {(change: import("./log.js").Change) => void} told */
+  /** @param {(change: import("../log/log.js").Change) => void} told */
   onFacts(told) {
     return this.log.listen(told);
   }

@@ -1,12 +1,12 @@
 /** The bar above the transcript: whose messages, which chat, which words, and the viewer's inbox. */
-import { button, h, setAttribute, setOptions, setText } from "./dom.js";
-import { number } from "./format.js";
-import { Inbox } from "./past.js";
+import { button, h, setAttribute, setOptions, setText } from "../draw/dom.js";
+import { number } from "../draw/format.js";
+import { Inbox } from "../log/past.js";
 
 const TYPING_MS = 250;
 
 export class Filters {
-  /** @param {import("./stage.js").Stage} stage @param {() => void} changed */
+  /** @param {import("../stage.js").Stage} stage @param {() => void} changed */
   constructor(stage, changed) {
     this.stage = stage;
     this.changed = changed;
@@ -22,7 +22,7 @@ export class Filters {
     this.el = h("div.icnb-filters", { role: "search" }, focused ? null : this.agent, focused ? null : this.chat, this.words, this.inbox, this.count);
   }
 
-  /** What passes. @returns {import("./rows.js").Filter} */
+  /** What passes. @returns {import("../log/rows.js").Filter} */
   get filter() {
     const { stage } = this;
     const given = { search: this.search, found: this.found };
@@ -61,7 +61,7 @@ export class Filters {
     this.changed();
   }
 
-  /** Bring lists and counts up to date. @param {import("./rows.js").Rows} rows */
+  /** Bring lists and counts up to date. @param {import("../log/rows.js").Rows} rows */
   update(rows) {
     const { stage } = this;
     const { log, chosen } = stage;

@@ -1,5 +1,5 @@
 /** Asks the kernel to do something, and says in one line how that went. */
-import { h, setText } from "./dom.js";
+import { h, setText } from "../draw/dom.js";
 
 export class Outcome {
   /** @param {any} source */

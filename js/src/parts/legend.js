@@ -1,7 +1,7 @@
 /** The small legend below the graph. */
-import { h, s, setText } from "./dom.js";
-import { number } from "./format.js";
-import { allStatuses, statusIcon, tone } from "./icons.js";
+import { h, s, setText } from "../draw/dom.js";
+import { number } from "../draw/format.js";
+import { allStatuses, statusIcon, tone } from "../draw/icons.js";
 
 /** @returns {{el: HTMLElement, update: (shown: {silent: boolean, group: boolean, left: number, of: string}) => void}} */
 export function legend() {

@@ -1,12 +1,12 @@
 /** One agent: what it is doing and has spent, and, unfolded, what it is for and what it has said and done. */
-import { Outcome } from "./actions.js";
-import { button, freshId, h, said, setAttribute, setText } from "./dom.js";
-import { counted, cut, moneyOf, number, short } from "./format.js";
-import { icon, SHAPES, statusBadge } from "./icons.js";
+import { Outcome } from "../wire/actions.js";
+import { button, freshId, h, said, setAttribute, setText } from "../draw/dom.js";
+import { counted, cut, moneyOf, number, short } from "../draw/format.js";
+import { icon, SHAPES, statusBadge } from "../draw/icons.js";
 import { showItems } from "./items.js";
 
 export class AgentCard {
-  /** @param {string} id @param {import("./stage.js").Stage} stage */
+  /** @param {string} id @param {import("../stage.js").Stage} stage */
   constructor(id, stage) {
     this.id = id;
     this.stage = stage;
@@ -100,7 +100,7 @@ export class AgentCard {
     showItems(this.talk, ask, "nothing has been said to it yet").then(() => (this.talk.scrollTop = this.talk.scrollHeight));
   }
 
-  /** @param {import("./log.js").Agent} agent @param {import("./past.js").AgentState} state */
+  /** @param {import("../log/log.js").Agent} agent @param {import("../log/past.js").AgentState} state */
   update(agent, state) {
     this.agent = agent;
     this.state = state;

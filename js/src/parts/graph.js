@@ -1,13 +1,13 @@
 /** The graph: who wrote to whom, as nodes and curved strands in SVG. */
-import { calm, h, s, setAttribute, setText } from "./dom.js";
-import { counted, cut, number } from "./format.js";
-import { isLight } from "./colours.js";
-import { busiest } from "./edges.js";
-import { statusKey, statusPath, tone } from "./icons.js";
-import { CROWD, Layout } from "./layout.js";
+import { calm, h, s, setAttribute, setText } from "../draw/dom.js";
+import { counted, cut, number } from "../draw/format.js";
+import { isLight } from "../draw/colours.js";
+import { busiest } from "../log/edges.js";
+import { statusKey, statusPath, tone } from "../draw/icons.js";
+import { CROWD, Layout } from "../draw/layout.js";
 import { legend } from "./legend.js";
-import { draggable, showTip } from "./pointing.js";
-import { labelPlaces, strand, strokeWidth } from "./strokes.js";
+import { draggable, showTip } from "../draw/pointing.js";
+import { labelPlaces, strand, strokeWidth } from "../draw/strokes.js";
 
 /** More strands than this are not drawn: the thinnest are left out, and the legend says so. */
 const MOST_STRANDS = 250;
@@ -19,7 +19,7 @@ const AGAIN_MS = 1500;
 const MANY = 20;
 
 export class Graph {
-  /** @param {import("./stage.js").Stage} stage */
+  /** @param {import("../stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.every = 200;
@@ -47,7 +47,7 @@ export class Graph {
     this.#paint();
   }
 
-  /** @param {import("./stage.js").Seen} change */
+  /** @param {import("../stage.js").Seen} change */
   update(change) {
     const { stage } = this;
     const counts = stage.edges.at(stage.asOf);

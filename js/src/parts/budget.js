@@ -1,6 +1,6 @@
 /** What was spent, against what may be: the nearest limit as a bar, all of them on demand. */
-import { h, setAttribute, setText } from "./dom.js";
-import { duration, money, number } from "./format.js";
+import { h, setAttribute, setText } from "../draw/dom.js";
+import { duration, money, number } from "../draw/format.js";
 
 const NAMES = ["runs", "messages", "tokens", "usd", "seconds"];
 const SAYS = { usd: "money", seconds: "time at work" };

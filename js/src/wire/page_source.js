@@ -1,5 +1,5 @@
 /** Facts and texts of a shared page: they lie in its own script tags, and nothing else is ever asked. */
-import { Log } from "./log.js";
+import { Log } from "../log/log.js";
 
 export class PageSource {
   /** @param {Document|Element} root where the script tags are */
@@ -21,7 +21,7 @@ export class PageSource {
     return false;
   }
 
-  /** @param {(change: import("./log.js").Change) => void} told */
+  /** @param {(change: import("../log/log.js").Change) => void} told */
   onFacts(told) {
     return this.log.listen(told);
   }

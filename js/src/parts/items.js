@@ -1,7 +1,7 @@
 /** What an agent thought and did: items of a run or of a conversation, as a list of small entries. */
-import { h } from "./dom.js";
-import { cut } from "./format.js";
-import { showText } from "./text.js";
+import { h } from "../draw/dom.js";
+import { cut } from "../draw/format.js";
+import { showText } from "../draw/text.js";
 
 const LONG = 20_000;
 

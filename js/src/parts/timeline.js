@@ -1,9 +1,9 @@
 /** The timeline: a lane for each agent, its runs as bars and its messages as marks, drawn on a canvas. */
-import { bars, fitting, hatch, sheet, tones } from "./canvas.js";
-import { button, h, setAttribute, setText } from "./dom.js";
-import { shownOn } from "./colours.js";
-import { clock, clockOfParts, cut, duration, number } from "./format.js";
-import { Glass, marks, nearest, stretch, ticks } from "./lanes.js";
+import { bars, fitting, hatch, sheet, tones } from "../draw/canvas.js";
+import { button, h, setAttribute, setText } from "../draw/dom.js";
+import { shownOn } from "../draw/colours.js";
+import { clock, clockOfParts, cut, duration, number } from "../draw/format.js";
+import { Glass, marks, nearest, stretch, ticks } from "../log/lanes.js";
 
 const AXIS = 20;
 const NEAR = 6;
@@ -11,7 +11,7 @@ const NEAR = 6;
 const CROWD = 60;
 
 export class Timeline {
-  /** @param {import("./stage.js").Stage} stage */
+  /** @param {import("../stage.js").Stage} stage */
   constructor(stage) {
     this.stage = stage;
     this.every = 250;
@@ -80,7 +80,7 @@ export class Timeline {
     this.#point(shown[Math.min(Math.max(at + by, 0), shown.length - 1)] ?? null);
   }
 
-  /** @param {import("./stage.js").Seen} _change */
+  /** @param {import("../stage.js").Seen} _change */
   update(_change) {
     this.#draw();
   }
