@@ -1,20 +1,7 @@
-/** Colours for agents whose facts carry none: Okabe and Ito's palette, then lighter and darker rounds of it. */
-
-const PALETTE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#f0e442"];
-const ROUNDS = [[255, 0], [255, 0.45], [0, 0.4], [255, 0.66], [0, 0.62]];
-
-/**
- * Return the colour of the agent at a place in the order of addition.
- * @param {number} place
- */
-export function colourAt(place) {
-  const [target, share] = ROUNDS[Math.floor(place / PALETTE.length) % ROUNDS.length];
-  const [r, g, b] = parts(PALETTE[place % PALETTE.length]).map((part) => Math.round(part + (target - part) * share));
-  return `#${[r, g, b].map((part) => part.toString(16).padStart(2, "0")).join("")}`;
-}
+/** Whether writing can be read on a colour, and a colour on its ground. Each agent's own comes with its facts. */
 
 /** @param {string} colour `#rrggbb` @returns {number[]} */
-export function parts(colour) {
+function parts(colour) {
   return [1, 3, 5].map((from) => Number.parseInt(colour.slice(from, from + 2), 16));
 }
 

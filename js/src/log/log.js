@@ -13,7 +13,6 @@
  * @typedef {{reset?: boolean, agents?: boolean, messages?: boolean, texts?: boolean, runs?: boolean,
  *   live?: boolean, reordered?: boolean, gone?: boolean}} Change
  */
-import { colourAt } from "../draw/colours.js";
 import { shownName, sameLooking } from "../draw/format.js";
 
 /**
@@ -104,8 +103,7 @@ export class Log {
 
   #takeAgents(facts, change) {
     for (const row of facts.agents ?? []) {
-      const colour = /^#[0-9a-f]{6}$/i.test(row.colour ?? "") ? row.colour : colourAt(this.agents.size);
-      this.agents.set(row.id, { ...row, colour: this.agents.get(row.id)?.colour ?? colour });
+      this.agents.set(row.id, row);
       this.#seen(row.seq);
       change.agents = true;
     }
