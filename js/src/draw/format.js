@@ -1,6 +1,8 @@
 /** How numbers, money, times and names are written. No DOM. */
 
 const LONGEST_NAME = 60;
+/** Less than any day has: when the clocks go forward, one has 23 hours. */
+const DAY = 82_800_000;
 // Control and format characters, separators, combining marks, and the letters that are drawn as nothing.
 // What could turn the line around it, or hide in it; the joiners stay, emoji and some scripts need them.
 const TURNING = /[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
@@ -47,11 +49,21 @@ export function clockOfParts(at) {
   return `${clock(at)}.${String(Math.floor((at % 1000) / 10)).padStart(2, "0")}`;
 }
 
-/** @param {number} at */
-export function dateAndClock(at) {
+/** @param {number} at milliseconds since 1970 */
+export function date(at) {
   const time = new Date(at);
-  const day = [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
-  return `${day} ${clock(at)}.${String(time.getMilliseconds()).padStart(3, "0")}`;
+  return [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+}
+
+/** @param {number} at milliseconds since 1970 */
+export function dateAndClock(at) {
+  return `${date(at)} ${clock(at)}.${String(new Date(at).getMilliseconds()).padStart(3, "0")}`;
+}
+
+/** A tick of an axis, as exactly as the time between two of them asks. @param {number} at @param {number} step milliseconds */
+export function tickLabel(at, step) {
+  if (step < 1000) return clockOfParts(at);
+  return step < DAY ? clock(at) : date(at);
 }
 
 /** @param {number} seconds */

@@ -1,8 +1,10 @@
 /** The arithmetic of the timeline: which stretch of time is shown, its ticks, and what to draw where. No DOM. */
+import { bisector } from "d3-array";
+import { timeTicks } from "d3-time";
 import { countUpTo } from "./log.js";
 
-const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400].map((s) => s * 1000);
 const SHORTEST = 50;
+const byTime = bisector((message) => message.at);
 
 /** The whole stretch of time a log covers. @param {import("./log.js").Log} log @returns {[number, number]} */
 export function stretch(log) {
@@ -57,12 +59,18 @@ export class Glass {
   }
 }
 
-/** Round times for an axis, and the step between them. @param {number} low @param {number} high @param {number} most */
+/**
+ * Round times for an axis, round on the clock of whoever looks, and the time between two of them.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} most
+ */
 export function ticks(low, high, most) {
-  const step = STEPS.find((each) => (high - low) / each <= most) ?? STEPS.at(-1);
-  const found = [];
-  for (let at = Math.ceil(low / step) * step; at <= high && found.length < 100; at += step) found.push(at);
-  return { step, found };
+  let found = timeTicks(new Date(low), new Date(high), most);
+  // The library takes the number as a hint; what is written at them needs its room.
+  for (let wanted = most * 0.75; found.length > most; wanted *= 0.75) found = timeTicks(new Date(low), new Date(high), wanted);
+  const times = found.map(Number);
+  return { step: times.length > 1 ? times[1] - times[0] : high - low, found: times };
 }
 
 /**
@@ -96,20 +104,9 @@ export function marks(log, { lanes, low, high, width, asOf, grain = 2 }) {
 export function nearest(log, { at, within, from, asOf }) {
   let best;
   const end = countUpTo(log.messages, asOf);
-  for (let i = firstFrom(log.messages, at - within); i < end && log.messages[i].at <= at + within; i++) {
+  for (let i = byTime.left(log.messages, at - within); i < end && log.messages[i].at <= at + within; i++) {
     const message = log.messages[i];
     if (message.from === from && (!best || Math.abs(message.at - at) < Math.abs(best.at - at))) best = message;
   }
   return best;
-}
-
-function firstFrom(messages, at) {
-  let low = 0;
-  let high = messages.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (messages[middle].at < at) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -13,7 +13,10 @@
  * @typedef {{reset?: boolean, agents?: boolean, messages?: boolean, texts?: boolean, runs?: boolean,
  *   live?: boolean, reordered?: boolean, gone?: boolean}} Change
  */
+import { bisector } from "d3-array";
 import { shownName, sameLooking } from "../draw/format.js";
+
+const bySeq = bisector((row) => row.seq);
 
 /**
  * Return the first index whose seq is above `seq`: how many of the rows lie at or before it.
@@ -21,15 +24,7 @@ import { shownName, sameLooking } from "../draw/format.js";
  * @param {number} seq
  */
 export function countUpTo(rows, seq) {
-  if (rows.length === 0 || seq >= rows[rows.length - 1].seq) return rows.length;
-  let low = 0;
-  let high = rows.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (rows[middle].seq <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return seq >= (rows.at(-1)?.seq ?? -Infinity) ? rows.length : bySeq.right(rows, seq);
 }
 
 export class Log {

@@ -2,7 +2,7 @@
 import { bars, fitting, hatch, sheet, tones } from "../draw/canvas.js";
 import { button, h, setAttribute, setText } from "../draw/dom.js";
 import { shownOn } from "../draw/colours.js";
-import { clock, clockOfParts, cut, duration, number } from "../draw/format.js";
+import { clock, cut, duration, number, tickLabel } from "../draw/format.js";
 import { Glass, marks, nearest, stretch, ticks } from "../log/lanes.js";
 
 const AXIS = 20;
@@ -223,7 +223,7 @@ export class Timeline {
     for (const at of found) {
       const x = this.#x(at);
       pen.fillRect(Math.round(x), 0, 1, 4);
-      if (x > this.left + 26 && x < outer - 32) pen.fillText(step < 1000 ? clockOfParts(at) : clock(at), x, 12);
+      if (x > this.left + 26 && x < outer - 32) pen.fillText(tickLabel(at, step), x, 12);
     }
   }
 
