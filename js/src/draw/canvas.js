@@ -1,7 +1,12 @@
 /** Drawing on a canvas: a clean sheet, bars, hatching, fitted writing, and the colours of the theme. */
 import { cut } from "./format.js";
 
-/** A clean canvas of a size in CSS pixels. @returns {CanvasRenderingContext2D} */
+/**
+ * @typedef {CanvasRenderingContext2D} Pen
+ * @typedef {{x: number, y: number, wide: number, bar: number}} Box bar: its height
+ */
+
+/** A clean canvas of a size in CSS pixels. @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @returns {Pen} */
 export function sheet(canvas, width, height) {
   const ratio = globalThis.devicePixelRatio || 1;
   const [wide, tall] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -10,18 +15,20 @@ export function sheet(canvas, width, height) {
     canvas.style.width = `${width}px`;
     canvas.style.height = `${height}px`;
   }
-  const pen = canvas.getContext("2d");
+  const pen = /** @type {Pen} */ (canvas.getContext("2d"));
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   return pen;
 }
 
+/** As much of a text as there is room for. @param {Pen} pen @param {string} text @param {number} width */
 export function fitting(pen, text, width) {
   let shown = text;
   while (shown.length > 2 && pen.measureText(shown).width > width) shown = cut(shown, Math.max(1, Math.floor(shown.length * 0.9) - 1));
   return shown;
 }
 
+/** @param {Pen} pen @param {Box} box */
 export function bars(pen, { x, y, wide, bar }) {
   if (wide < 5) {
     pen.fillRect(x, y, wide, bar);
@@ -32,6 +39,7 @@ export function bars(pen, { x, y, wide, bar }) {
   pen.fill();
 }
 
+/** @param {Pen} pen @param {Box} box @param {string} colour */
 export function hatch(pen, { x, y, wide, bar }, colour) {
   pen.save();
   pen.beginPath();
@@ -49,11 +57,11 @@ export function hatch(pen, { x, y, wide, bar }, colour) {
   pen.restore();
 }
 
-/** The theme's colours, as the canvas needs them. */
+/** The theme's colours, as the canvas needs them. @param {Element} element */
 export function tones(element) {
   const style = getComputedStyle(element);
   const ink = style.color;
-  const bright = (ink.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
-  const of = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
+  const bright = (ink.match(/[\d.]+/g) ?? []).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+  const of = (/** @type {string} */ name, /** @type {string} */ otherwise) => style.getPropertyValue(name).trim() || otherwise;
   return { ink, dark: bright > 380, font: style.fontFamily, ground: of("--ground", "#fff"), stripe: of("--stripe", "#8881"), quiet: of("--quiet", "#666"), bad: of("--bad", "#c62828"), brand: of("--brand", "#1976d2") };
 }

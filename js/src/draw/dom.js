@@ -2,36 +2,43 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** @typedef {Node|string|number|null|undefined|false} Child */
+/** @template {string} Tag @typedef {Tag extends `${infer Name}.${string}` ? Name : Tag} NameOf what stands before the classes */
+/** @template {string} Tag @typedef {NameOf<Tag> extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[NameOf<Tag>] : HTMLElement} Html */
+/** @template {string} Tag @typedef {NameOf<Tag> extends keyof SVGElementTagNameMap ? SVGElementTagNameMap[NameOf<Tag>] : SVGElement} Svg */
+
 /**
  * Make an element. Properties that start with "on" are listeners; the others are attributes, and false or null leaves one out.
- * @param {string} tag with classes: "div.row.new"
+ * @template {string} Tag
+ * @param {Tag} tag with classes: "div.row.new"
  * @param {Record<string, any>} [given]
- * @param {...(Node|string|number|null|undefined|false)} children strings become text nodes
- * @returns {any}
+ * @param {...Child} children strings become text nodes
+ * @returns {Html<Tag>}
  */
 export function h(tag, given = {}, ...children) {
   const [name, ...classes] = tag.split(".");
-  return fill(document.createElement(name), classes, given, children);
+  return /** @type {Html<Tag>} */ (fill(document.createElement(name), classes, given, children));
 }
 
-/** The same in SVG. @param {string} tag @param {Record<string, any>} [given] @param {...any} children @returns {any} */
+/** The same in SVG. @template {string} Tag @param {Tag} tag @param {Record<string, any>} [given] @param {...Child} children @returns {Svg<Tag>} */
 export function s(tag, given = {}, ...children) {
   const [name, ...classes] = tag.split(".");
-  return fill(document.createElementNS(SVG, name), classes, given, children);
+  return /** @type {Svg<Tag>} */ (fill(/** @type {SVGElement} */ (document.createElementNS(SVG, name)), classes, given, children));
 }
 
+/** @param {HTMLElement|SVGElement} element @param {string[]} classes @param {Record<string, any>} given @param {Child[]} children */
 function fill(element, classes, given, children) {
   if (classes.length) element.setAttribute("class", classes.join(" "));
   for (const [key, value] of Object.entries(given)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key === "style") for (const [name, said] of Object.entries(value)) element.style.setProperty(name, said);
+    else if (key === "style") for (const [name, said] of Object.entries(/** @type {Record<string, string>} */ (value))) element.style.setProperty(name, said);
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value === true ? "" : value);
   }
-  for (const child of children) if (child !== null && child !== undefined && child !== false) element.append(child);
+  for (const child of children) if (child !== null && child !== undefined && child !== false) element.append(/** @type {Node|string} */ (child));
   return element;
 }
 
-/** Set a node's text, and touch the page only if it differs. @param {any} node @param {string|number} text */
+/** Set a node's text, and touch the page only if it differs. @param {Node} node @param {string|number} text */
 export function setText(node, text) {
   const wanted = String(text);
   if (node.textContent !== wanted) node.textContent = wanted;

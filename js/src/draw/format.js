@@ -1,4 +1,4 @@
-/** How numbers, money, times and names are written. No DOM. */
+/** How numbers, money, times, names and errors are written. No DOM. */
 
 const LONGEST_NAME = 60;
 /** Less than any day has: when the clocks go forward, one has 23 hours. */
@@ -31,10 +31,10 @@ export function money(usd, unknown = "price unknown") {
 /** What runs cost together: known prices are summed, unknown ones said. @param {{usd: number|null, steps: number}[]} runs */
 export function moneyOf(runs) {
   const priced = runs.filter((run) => run.steps > 0 || run.usd !== null);
-  const known = priced.filter((run) => run.usd !== null);
+  const known = priced.flatMap(({ usd }) => (usd === null ? [] : [usd]));
   if (priced.length === 0) return "–";
   if (known.length === 0) return "price unknown";
-  const sum = money(known.reduce((total, run) => total + run.usd, 0));
+  const sum = money(known.reduce((total, usd) => total + usd, 0));
   return known.length < priced.length ? `${sum} + unknown` : sum;
 }
 
@@ -103,4 +103,9 @@ export function cut(text, most) {
   if (text.length <= most) return text;
   const end = /[\ud800-\udbff]/.test(text[most - 1]) ? most - 1 : most;
   return `${text.slice(0, end).trimEnd()}…`;
+}
+
+/** What an error says. @param {unknown} error */
+export function sentenceOf(error) {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,9 @@
 /** What an agent is doing, as a shape as well as a colour. Each icon is drawn on 16 × 16. */
 import { h, s } from "./dom.js";
 
+/** @typedef {{tone: string, says: string, path: string}} Shape */
+
+/** @type {Record<string, Shape>} */
 const STATUSES = {
   thinking: { tone: "busy", says: "thinking", path: "M2.5 8a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0-3.2 0M6.4 8a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0-3.2 0M10.3 8a1.6 1.6 0 1 0 3.2 0a1.6 1.6 0 1 0-3.2 0" },
   acting: { tone: "busy", says: "acting", path: "M9 1.5L3.5 9H7.3L6.5 14.5L12.5 6.5H8.5Z" },

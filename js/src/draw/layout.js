@@ -7,7 +7,11 @@ const SPREAD = 40;
 /** With more nodes than this the graph is drawn as a crowd: small, faded, and moved rarely. */
 export const CROWD = 25;
 
-/** @typedef {{id: string, x: number, y: number, fx?: number|null, fy?: number|null, sx: number, sy: number}} Node */
+/**
+ * @typedef {{id: string, x: number, y: number, fx?: number|null, fy?: number|null, sx: number, sy: number}} Node sx, sy: in the panel
+ * @typedef {{source: string|Node, target: string|Node}} Link by ids, until d3-force puts nodes in their place
+ * @typedef {{x: number, y: number, apartX: number, apartY: number}} Margin room at the rims, and between two nodes
+ */
 
 export class Layout {
   constructor() {
@@ -15,14 +19,17 @@ export class Layout {
     this.nodes = new Map();
     this.pairs = "";
     this.laid = { ids: 0, pairs: 0 };
-    /** With how many others each is linked. */
+    /** @type {Map<string, number>} with how many others each is linked */
     this.degree = new Map();
-    this.links = forceLink([]).id((node) => node.id);
-    this.simulation = forceSimulation([])
+    /** Whether somebody drags a node. */
+    this.held = false;
+    const links = /** @type {Link[]} */ ([]);
+    this.links = forceLink(links).id((node) => /** @type {Node} */ (node).id);
+    this.simulation = forceSimulation(/** @type {Node[]} */ ([]))
       .force("charge", forceManyBody().strength(-620).distanceMax(620))
-      .force("links", this.links.distance(110).strength((link) => 0.45 / Math.min(this.degree.get(link.source.id), this.degree.get(link.target.id))))
-      .force("x", forceX(0).strength((node) => (this.degree.has(node.id) ? 0.05 : 0.11)))
-      .force("y", forceY(0).strength((node) => (this.degree.has(node.id) ? 0.07 : 0.13)))
+      .force("links", this.links.distance(110).strength(({ source, target }) => 0.45 / Math.min(this.#degreeOf(source), this.#degreeOf(target))))
+      .force("x", /** @type {import("d3-force").ForceX<Node>} */ (forceX(0)).strength((node) => (this.degree.has(node.id) ? 0.05 : 0.11)))
+      .force("y", /** @type {import("d3-force").ForceY<Node>} */ (forceY(0)).strength((node) => (this.degree.has(node.id) ? 0.07 : 0.13)))
       .force("apart", forceCollide(44).strength(0.7))
       .velocityDecay(0.45)
       .stop();
@@ -55,7 +62,15 @@ export class Layout {
     return true;
   }
 
-  // On a sunflower spiral by the order of addition: a newcomer lands outside and is drawn in.
+  /** @param {string|Node} end of a link */
+  #degreeOf(end) {
+    return this.degree.get(typeof end === "string" ? end : end.id) ?? 1;
+  }
+
+  /**
+   * On a sunflower spiral by the order of addition: a newcomer lands outside and is drawn in.
+   * @param {string} id @param {number} place @param {string[]} pairs
+   */
   #placed(id, place, pairs) {
     const radius = 60 * Math.sqrt(place + 0.5);
     const node = { id, x: radius * Math.cos(place * GOLDEN), y: radius * Math.sin(place * GOLDEN), sx: 0, sy: 0 };
@@ -82,7 +97,7 @@ export class Layout {
    * Lay the picture into a panel: sx and sy of each node.
    * @param {number} width
    * @param {number} height
-   * @param {{x: number, y: number, apartX: number, apartY: number}} margin room at the rims, and between two nodes
+   * @param {Margin} margin
    */
   place(width, height, margin) {
     const all = [...this.nodes.values()];
@@ -103,7 +118,10 @@ export class Layout {
     if (!this.held) for (let i = 0; i < SPREAD && this.#spread(all, width, height, margin); i++);
   }
 
-  // Nodes that the panel brought too close are pushed apart where they are drawn.
+  /**
+   * Nodes that the panel brought too close are pushed apart where they are drawn.
+   * @param {Node[]} all @param {number} width @param {number} height @param {Margin} margin
+   */
   #spread(all, width, height, { x, y, apartX, apartY }) {
     let pushed = false;
     for (let i = 0; i < all.length; i++) {
@@ -126,7 +144,10 @@ export class Layout {
     return pushed;
   }
 
-  /** Move a node by hand to a place in the panel; it stays there. */
+  /**
+   * Move a node by hand to a place in the panel; it stays there.
+   * @param {string} id @param {number} sx @param {number} sy @param {number} width @param {number} height
+   */
   drag(id, sx, sy, width, height) {
     const node = this.nodes.get(id);
     if (!node) return;
@@ -142,10 +163,12 @@ export class Layout {
   }
 }
 
+/** @param {number[]} values */
 function extent(values) {
   return values.length ? [Math.min(...values), Math.max(...values)] : [0, 0];
 }
 
+/** @param {number} value @param {number} low @param {number} high */
 function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
 }

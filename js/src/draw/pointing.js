@@ -7,13 +7,13 @@ export function showTip(tip, panel, thing, [first, ...rest]) {
   tip.hidden = false;
   const box = thing.getBoundingClientRect();
   const around = panel.getBoundingClientRect();
-  const inside = (at, room) => Math.min(Math.max(4, at), Math.max(4, room));
+  const inside = (/** @type {number} */ at, /** @type {number} */ room) => Math.min(Math.max(4, at), Math.max(4, room));
   const left = inside(box.left + box.width / 2 - around.left + 14, around.width - tip.offsetWidth - 4);
   const top = inside(box.top + box.height / 2 - around.top + 14, around.height - tip.offsetHeight - 4);
   tip.style.transform = `translate(${left}px, ${top}px)`;
 }
 
-/** Let a thing be dragged. @param {Element} thing @param {(event: PointerEvent) => void} moved @param {() => void} released */
+/** Let a thing be dragged. @param {SVGElement} thing @param {(event: PointerEvent) => void} moved @param {() => void} released */
 export function draggable(thing, moved, released) {
   thing.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;

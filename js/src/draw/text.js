@@ -1,6 +1,6 @@
 /** A text of an agent on the page: always text nodes, long ones folded, links shown but not followed by a single click. */
 import { button, h } from "./dom.js";
-import { counted, number } from "./format.js";
+import { counted, number, sentenceOf } from "./format.js";
 
 /** Longer texts are folded. */
 export const FOLD = 1500;
@@ -31,7 +31,7 @@ export function showText(holder, { text, length }, whole) {
       const all = text.length >= length ? text : await whole((sentence) => (note.textContent = ` ${sentence}`));
       holder.replaceChildren(body(all), button("show less", () => showText(holder, { text, length }, whole), SMALL));
     } catch (error) {
-      note.textContent = ` ${error.message}`;
+      note.textContent = ` ${sentenceOf(error)}`;
       unfold.disabled = false;
     }
   }, SMALL);
@@ -40,6 +40,7 @@ export function showText(holder, { text, length }, whole) {
 
 const SMALL = { class: "icnb-link" };
 
+/** @param {string} text */
 function headOf(text) {
   const end = /[\ud800-\udbff]/.test(text[HEAD - 1]) ? HEAD - 1 : HEAD;
   return `${text.slice(0, end)} …`;
@@ -62,7 +63,7 @@ export function body(text) {
   return shown;
 }
 
-/** A small button that shows the whole address and asks before it opens it. */
+/** A small button that shows the whole address and asks before it opens it. @param {string} address */
 function opener(address) {
   const place = h("span.icnb-opener");
   const ask = button("open link", () => {

@@ -1,7 +1,10 @@
 /** Who wrote to whom, and how often: one edge for each ordered pair, direct and group counted apart. No DOM. */
 import { countUpTo } from "./log.js";
 
-/** @typedef {{from: string, to: string, direct: number, group: number, last: number}} Edge */
+/**
+ * @typedef {{from: string, to: string, direct: number, group: number, last: number}} Edge
+ * @typedef {{edges: Map<string, Edge>, sent: Map<string, number>, received: Map<string, number>}} Counts
+ */
 
 export class Edges {
   /** @param {import("./log.js").Log} log */
@@ -10,12 +13,14 @@ export class Edges {
     this.now = empty();
     this.counted = 0;
     this.rewrites = log.rewrites;
+    /** @type {{asOf: number, counts: Counts}|null} */
     this.past = null;
   }
 
   /**
    * The counts as of a seq. The newest ones are counted on from where they stood; those of the past anew.
    * @param {number} [asOf]
+   * @returns {Counts}
    */
   at(asOf = Infinity) {
     const { log } = this;
@@ -23,14 +28,16 @@ export class Edges {
       [this.now, this.counted, this.past, this.rewrites] = [empty(), 0, null, log.rewrites];
     }
     if (asOf !== Infinity) {
-      if (this.past?.asOf !== asOf) this.past = { asOf, counts: this.#count(empty(), 0, countUpTo(log.messages, asOf)) };
-      return this.past.counts;
+      const past = this.past?.asOf === asOf ? this.past : { asOf, counts: this.#count(empty(), 0, countUpTo(log.messages, asOf)) };
+      this.past = past;
+      return past.counts;
     }
     this.#count(this.now, this.counted, log.messages.length);
     this.counted = log.messages.length;
     return this.now;
   }
 
+  /** @param {Counts} counts @param {number} from @param {number} to */
   #count(counts, from, to) {
     for (let i = from; i < to; i++) {
       const message = this.log.messages[i];
@@ -66,12 +73,12 @@ export function busiest(ids, { sent, received }, most, drawn = new Set()) {
     if (count) level.set(id, Math.round(Math.log2(count) * 2));
   }
   if (level.size === 0) return ids.slice(0, most);
-  const first = [...level.keys()].sort((a, b) => level.get(b) - level.get(a) || Number(drawn.has(b)) - Number(drawn.has(a)));
-  const chosen = new Set(first.slice(0, most));
+  const first = [...level].sort(([a, ofA], [b, ofB]) => ofB - ofA || Number(drawn.has(b)) - Number(drawn.has(a)));
+  const chosen = new Set(first.slice(0, most).map(([id]) => id));
   return ids.filter((id) => chosen.has(id));
 }
 
-/** @returns {{edges: Map<string, Edge>, sent: Map<string, number>, received: Map<string, number>}} */
+/** @returns {Counts} */
 function empty() {
   return { edges: new Map(), sent: new Map(), received: new Map() };
 }

@@ -4,7 +4,7 @@ import { timeTicks } from "d3-time";
 import { countUpTo } from "./log.js";
 
 const SHORTEST = 50;
-const byTime = bisector((message) => message.at);
+const byTime = bisector((/** @type {{at: number}} */ message) => message.at);
 
 /** The whole stretch of time a log covers. @param {import("./log.js").Log} log @returns {[number, number]} */
 export function stretch(log) {
@@ -22,7 +22,9 @@ export function stretch(log) {
 /** What is shown of it: all, or a stretch of some length that follows the end or stands still. */
 export class Glass {
   constructor() {
+    /** @type {number|null} all of it if null */
     this.length = null;
+    /** @type {number|null} it follows the end if null */
     this.end = null;
   }
 
@@ -89,6 +91,7 @@ export function marks(log, { lanes, low, high, width, asOf, grain = 2 }) {
     const lane = lanes.get(from);
     if (lane !== undefined) counts[lane * columns + Math.floor((((at - low) / (high - low)) * width) / grain)] += 1;
   }
+  /** @type {{x: number, lane: number, count: number}[]} */
   const found = [];
   counts.forEach((count, place) => {
     if (count) found.push({ lane: Math.floor(place / columns), x: ((place % columns) + 0.5) * grain, count });

@@ -1,22 +1,19 @@
 /**
  * The one model of a log that the page holds. Facts come in keyed, so receiving one twice changes nothing; everything
  * a view shows is derived from here. No DOM.
- *
- * @typedef {{id: string, name: string, kind: "agent"|"person", description: string, mission: string,
- *   colour: string, seq: number, model: string|null}} Agent
- * @typedef {{id: string, name: string, description: string, admin: string, seq: number}} Chat
- * @typedef {{seq: number, id: string, at: number, from: string|null, to: string, run: string|null,
- *   text: string|null, length: number, event: null}} Message
- * @typedef {{seq: number, event: string, agent: string|null, text: string, at: number}} Event
- * @typedef {{id: string, agent: string, beganSeq: number, beganAt: number, endedSeq: number|null,
- *   endedAt: number|null, reason: string|null, tokens: number, usd: number|null, steps: number}} Run
- * @typedef {{reset?: boolean, agents?: boolean, messages?: boolean, texts?: boolean, runs?: boolean,
- *   live?: boolean, reordered?: boolean, gone?: boolean}} Change
  */
 import { bisector } from "d3-array";
 import { shownName, sameLooking } from "../draw/format.js";
+import { happeningOf, membershipOf, messageOf, runOf, textOf } from "../wire/facts.js";
 
-const bySeq = bisector((row) => row.seq);
+/**
+ * @typedef {import("../wire/facts.js").Facts} Facts
+ * @typedef {import("../wire/facts.js").Live} Live
+ * @typedef {import("../wire/facts.js").Message} Message
+ * @typedef {import("../wire/facts.js").Change} Change
+ */
+
+const bySeq = bisector((/** @type {{seq: number}} */ row) => row.seq);
 
 /**
  * Return the first index whose seq is above `seq`: how many of the rows lie at or before it.
@@ -37,28 +34,31 @@ export class Log {
   }
 
   clear() {
-    /** @type {Map<string, Agent>} */
+    /** @type {Map<string, import("../wire/facts.js").Agent>} */
     this.agents = new Map();
-    /** @type {Map<string, Chat>} */
+    /** @type {Map<string, import("../wire/facts.js").Chat>} */
     this.chats = new Map();
-    /** @type {Map<string, Map<string, {chat: string, agent: string, joined: number, left: number|null}>>} */
+    /** @type {Map<string, Map<string, import("../wire/facts.js").Membership>>} by chat */
     this.memberships = new Map();
     /** @type {Message[]} */
     this.messages = [];
-    /** @type {(Message|Event)[]} messages and events, by seq */
+    /** @type {import("../wire/facts.js").Line[]} messages and events, by seq */
     this.lines = [];
     /** @type {Set<number>} */
     this.eventSeqs = new Set();
-    /** @type {Map<string, Run>} */
+    /** @type {Map<string, import("../wire/facts.js").Run>} */
     this.runs = new Map();
-    /** @type {Map<string, Run[]>} */
+    /** @type {Map<string, import("../wire/facts.js").Run[]>} */
     this.runsByAgent = new Map();
+    /** @type {import("../wire/facts.js").Service|null} */
     this.service = null;
-    /** @type {Map<string, {status: string, unread: number, paused: boolean}>} */
+    /** @type {Map<string, import("../wire/facts.js").Doing>} */
     this.doing = new Map();
     /** @type {string[]} */
     this.people = [];
+    /** @type {number} */
     this.lastSeq = 0;
+    /** @type {Map<string, string>|null} */
     this.labels = null;
     this.rewrites += 1;
   }
@@ -76,8 +76,8 @@ export class Log {
 
   /**
    * Take facts in, and what a running service says of itself; then tell every listener what changed.
-   * @param {object} facts
-   * @param {{reset?: boolean, live?: object|null}} [more]
+   * @param {Facts} facts
+   * @param {{reset?: boolean, live?: Live|null}} [more]
    */
   apply(facts, { reset = false, live = null } = {}) {
     /** @type {Change} */
@@ -96,6 +96,7 @@ export class Log {
     return change;
   }
 
+  /** @param {Facts} facts @param {Change} change */
   #takeAgents(facts, change) {
     for (const row of facts.agents ?? []) {
       this.agents.set(row.id, row);
@@ -110,31 +111,34 @@ export class Log {
     if (change.agents) this.labels = null;
   }
 
+  /** @param {Facts} facts @param {Change} change */
   #takeMemberships(facts, change) {
     const last = this.messages.at(-1)?.seq ?? 0;
-    for (const [chat, agent, joined, left] of facts.memberships ?? []) {
-      if (!this.memberships.has(chat)) this.memberships.set(chat, new Map());
+    for (const membership of (facts.memberships ?? []).map(membershipOf)) {
+      const { chat, agent, joined, left } = membership;
       const key = `${joined}\n${agent}`;
-      const of = this.memberships.get(chat);
+      const of = this.memberships.get(chat) ?? new Map();
+      this.memberships.set(chat, of);
       const before = of.get(key);
       if (before && before.left === left) continue;
-      of.set(key, { chat, agent, joined, left });
+      of.set(key, membership);
       this.#seen(Math.max(joined, left ?? 0));
       change.agents = true;
       if ((before ? left ?? 0 : joined) < last) change.reordered = true;
     }
   }
 
+  /** @param {Facts} facts @param {Change} change */
   #takeLines(facts, change) {
+    /** @type {import("../wire/facts.js").Line[]} */
     const fresh = [];
-    for (const [seq, id, at, from, to, run, text, length] of facts.messages ?? []) {
-      const known = this.message(seq);
-      if (known) {
-        if (this.#longer(known, text)) change.texts = true;
-      } else fresh.push({ seq, id, at, from, to, run, text, length, event: null });
+    for (const message of (facts.messages ?? []).map(messageOf)) {
+      const known = this.message(message.seq);
+      if (!known) fresh.push(message);
+      else if (this.#longer(known, message.text)) change.texts = true;
     }
-    for (const [seq, event, agent, text, at] of facts.events ?? []) {
-      if (!this.eventSeqs.has(seq)) fresh.push({ seq, event, agent, text, at });
+    for (const happening of (facts.events ?? []).map(happeningOf)) {
+      if (!this.eventSeqs.has(happening.seq)) fresh.push(happening);
     }
     if (fresh.length === 0) return;
     fresh.sort((a, b) => a.seq - b.seq);
@@ -142,8 +146,8 @@ export class Log {
     if (rows[0].seq < (this.lines.at(-1)?.seq ?? 0)) change.reordered = true;
     for (const row of rows) {
       this.lines.push(row);
-      if (row.event) this.eventSeqs.add(row.seq);
-      else this.messages.push(/** @type {Message} */ (row));
+      if (row.event === null) this.messages.push(row);
+      else this.eventSeqs.add(row.seq);
       this.#seen(row.seq);
     }
     if (change.reordered) {
@@ -153,21 +157,23 @@ export class Log {
     change.messages = true;
   }
 
+  /** @param {Facts} facts @param {Change} change */
   #takeRuns(facts, change) {
-    for (const [id, agent, beganSeq, beganAt, endedSeq, endedAt, reason, tokens, usd, steps] of facts.runs ?? []) {
-      const row = { id, agent, beganSeq, beganAt, endedSeq, endedAt, reason, tokens, usd, steps };
-      const known = this.runs.get(id);
-      if (known) Object.assign(known, row);
+    for (const run of (facts.runs ?? []).map(runOf)) {
+      const known = this.runs.get(run.id);
+      if (known) Object.assign(known, run);
       else {
-        this.runs.set(id, row);
-        if (!this.runsByAgent.has(agent)) this.runsByAgent.set(agent, []);
-        this.runsByAgent.get(agent).push(row);
+        this.runs.set(run.id, run);
+        const of = this.runsByAgent.get(run.agent);
+        if (of) of.push(run);
+        else this.runsByAgent.set(run.agent, [run]);
       }
-      this.#seen(Math.max(beganSeq, endedSeq ?? 0));
+      this.#seen(Math.max(run.beganSeq, run.endedSeq ?? 0));
       change.runs = true;
     }
   }
 
+  /** @param {Live} live @param {Change} change */
   #takeLive(live, change) {
     if (live.service) this.service = live.service;
     for (const [id, state] of Object.entries(live.agents ?? {})) this.doing.set(id, state);
@@ -175,16 +181,17 @@ export class Log {
     change.live = true;
   }
 
-  /** Texts by seq, as an answer to a question for them. @param {[number, string][]} texts */
+  /** Texts by seq, as an answer to a question for them. @param {import("../wire/facts.js").TextRow[]} texts */
   setTexts(texts) {
     let any = false;
-    for (const [seq, text] of texts) {
+    for (const { seq, text } of texts.map(textOf)) {
       const known = this.message(seq);
       if (known && this.#longer(known, text)) any = true;
     }
     if (any) this.tell({ texts: true });
   }
 
+  /** @param {Message} message @param {string|null|undefined} text */
   #longer(message, text) {
     if (text === null || text === undefined || (message.text ?? "").length > text.length) return false;
     const better = message.text !== text;
@@ -192,6 +199,7 @@ export class Log {
     return better;
   }
 
+  /** @param {number} seq */
   #seen(seq) {
     if (seq > this.lastSeq) this.lastSeq = seq;
   }
@@ -205,6 +213,7 @@ export class Log {
   /** Who hears a message: members at that moment, but for its sender. @param {Message} message @returns {string[]} */
   receivers(message) {
     if (!this.chats.has(message.to)) return [message.to];
+    /** @type {string[]} */
     const found = [];
     for (const { agent, joined, left } of this.memberships.get(message.to)?.values() ?? []) {
       if (agent !== message.from && joined < message.seq && (left === null || left > message.seq)) found.push(agent);
@@ -242,13 +251,13 @@ export class Log {
     return new Map(
       all.map(({ id, name }) => {
         const shown = shownName(name, id);
-        return [id, times.get(sameLooking(name)) > 1 && shown !== id ? `${shown} (${id})` : shown];
+        return [id, (times.get(sameLooking(name)) ?? 0) > 1 && shown !== id ? `${shown} (${id})` : shown];
       }),
     );
   }
 
   /** @param {string|null} id */
   colour(id) {
-    return this.agents.get(id)?.colour ?? "#7f7f7f";
+    return this.agents.get(id ?? "")?.colour ?? "#7f7f7f";
   }
 }

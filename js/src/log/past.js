@@ -1,7 +1,7 @@
 /** What each agent was doing as of a seq, from its runs and its mail. No DOM. */
 import { countUpTo } from "./log.js";
 
-/** @typedef {{status: string, unread: number, paused: boolean, runs: import("./log.js").Run[], tokens: number}} AgentState */
+/** @typedef {{status: string, unread: number, paused: boolean, runs: import("../wire/facts.js").Run[], tokens: number}} AgentState */
 
 /**
  * The state of every agent: what a running service says of itself, or what its log says of a moment.
@@ -25,6 +25,7 @@ export function agentStates(log, asOf = Infinity) {
   return states;
 }
 
+/** @param {import("../wire/facts.js").Agent} agent @param {import("../wire/facts.js").Run|undefined} last @param {number} mail @param {number} asOf */
 function statusOf(agent, last, mail, asOf) {
   if (agent.kind === "person") return "person";
   if (last && (last.endedSeq === null || last.endedSeq > asOf)) return "thinking";
@@ -62,6 +63,9 @@ export class Inbox {
   constructor(log) {
     this.log = log;
     this.key = "";
+    /** How many messages were looked at, and how many of them are new to the person. */
+    this.read = 0;
+    this.fresh = 0;
   }
 
   /** @param {string} person @param {number} seen seq up to which they have looked */

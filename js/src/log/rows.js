@@ -17,23 +17,23 @@ export const CHUNK = 100;
 /**
  * Whether a row passes a filter.
  * @param {import("./log.js").Log} log
- * @param {import("./log.js").Message|import("./log.js").Event} line
+ * @param {import("../wire/facts.js").Line} line
  * @param {Filter} filter
  */
 export function passes(log, line, filter) {
-  if (line.event) {
+  if (line.event !== null) {
     if (filter.search || filter.chat || filter.person) return false;
     return !filter.agent || line.agent === filter.agent;
   }
-  const message = /** @type {import("./log.js").Message} */ (line);
-  if (filter.chat && message.to !== filter.chat) return false;
-  if (filter.agent && !touches(log, message, filter.agent)) return false;
-  if (filter.person && (message.from === filter.person || !touches(log, message, filter.person))) return false;
+  if (filter.chat && line.to !== filter.chat) return false;
+  if (filter.agent && !touches(log, line, filter.agent)) return false;
+  if (filter.person && (line.from === filter.person || !touches(log, line, filter.person))) return false;
   if (!filter.search) return true;
-  if (filter.found?.has(message.seq)) return true;
-  return (message.text ?? "").toLowerCase().includes(filter.search.toLowerCase());
+  if (filter.found?.has(line.seq)) return true;
+  return (line.text ?? "").toLowerCase().includes(filter.search.toLowerCase());
 }
 
+/** @param {import("./log.js").Log} log @param {import("../wire/facts.js").Message} message @param {string} id */
 function touches(log, message, id) {
   return message.from === id || message.to === id || (log.chats.has(message.to) && log.receivers(message).includes(id));
 }
@@ -43,18 +43,23 @@ export class Rows {
   /** @param {import("./log.js").Log} log */
   constructor(log) {
     this.log = log;
+    /** @type {Filter} */
     this.filter = {};
-    this.refilter({});
+    /** @type {import("../wire/facts.js").Line[]} */
+    this.all = [];
+    this.messages = 0;
+    /** How many lines of the log were looked at. */
+    this.read = 0;
+    this.rewrites = log.rewrites;
+    this.grow();
   }
 
   /** @param {Filter} filter */
   refilter(filter) {
     this.filter = filter;
-    this.read = 0;
-    this.messages = 0;
-    this.rewrites = this.log.rewrites;
-    /** @type {(import("./log.js").Message|import("./log.js").Event)[]} */
     this.all = [];
+    this.messages = this.read = 0;
+    this.rewrites = this.log.rewrites;
     this.grow();
   }
 
@@ -69,7 +74,7 @@ export class Rows {
       const line = lines[this.read];
       if (!passes(this.log, line, this.filter)) continue;
       this.all.push(line);
-      if (!line.event) this.messages += 1;
+      if (line.event === null) this.messages += 1;
     }
     return false;
   }

@@ -5,13 +5,14 @@ import { countUpTo } from "./log.js";
 const AT_ONCE = 500;
 
 export class Texts {
-  /** @param {{log: import("./log.js").Log, ask: Function}} source */
+  /** @param {Pick<import("../wire/facts.js").Source, "log"|"ask">} source */
   constructor(source) {
     this.source = source;
+    /** @type {Set<number>} */
     this.asked = new Set();
   }
 
-  /** See to it that these messages get their texts. @param {import("./log.js").Message[]} messages by seq */
+  /** See to it that these messages get their texts. @param {import("../wire/facts.js").Message[]} messages by seq */
   want(messages) {
     const missing = messages.filter((message) => message.text === null && !this.asked.has(message.seq));
     for (let i = 0; i < missing.length; ) {
@@ -25,10 +26,11 @@ export class Texts {
         if (known[at] === missing[i]) range.push(missing[i++].seq);
         at += 1;
       }
-      this.#ask(first, range.at(-1), range);
+      this.#ask(first, range.at(-1) ?? first, range);
     }
   }
 
+  /** @param {number} from @param {number} to @param {number[]} seqs */
   async #ask(from, to, seqs) {
     for (const seq of seqs) this.asked.add(seq);
     try {

@@ -29,14 +29,17 @@ export class Agents {
       this.cards.delete(id);
     }
     all.forEach((agent, place) => {
-      const fresh = !this.cards.has(agent.id);
-      if (fresh) {
-        const card = new AgentCard(agent.id, stage);
-        this.cards.set(agent.id, card);
-        this.list.insertBefore(card.el, this.list.children[place] ?? null);
+      const state = states.get(agent.id);
+      if (!state) return;
+      const known = this.cards.get(agent.id);
+      if (known) {
+        known.update(agent, state);
+        return;
       }
-      this.cards.get(agent.id).update(agent, states.get(agent.id));
-      if (fresh && stage.focus === agent.id) this.cards.get(agent.id).open();
+      const card = new AgentCard(agent, state, stage);
+      this.cards.set(agent.id, card);
+      this.list.insertBefore(card.el, this.list.children[place] ?? null);
+      if (stage.focus === agent.id) card.open();
     });
     this.el.classList.toggle("icnb-compact", all.length > COMPACT);
     this.empty.hidden = all.length > 0;

@@ -2,10 +2,17 @@
 import { h, setAttribute, setText } from "../draw/dom.js";
 import { duration, money, number } from "../draw/format.js";
 
+/**
+ * @typedef {import("../wire/facts.js").Measure} Measure
+ * @typedef {import("../wire/facts.js").Amounts} Amounts
+ */
+
+/** @type {Measure[]} */
 const NAMES = ["runs", "messages", "tokens", "usd", "seconds"];
+/** @type {Partial<Record<Measure, string>>} */
 const SAYS = { usd: "money", seconds: "time at work" };
 
-/** @param {string} name @param {number|null|undefined} value */
+/** @param {Measure} name @param {number|null|undefined} value */
 export function amount(name, value) {
   if (value === null || value === undefined) return name === "usd" ? "price unknown" : "–";
   if (name === "usd") return money(value);
@@ -14,24 +21,26 @@ export function amount(name, value) {
 
 /**
  * The limits that were set, the most exhausted one first.
- * @param {Record<string, number|null>} spent
- * @param {Record<string, number|null>} limits
+ * @param {Amounts} spent
+ * @param {Amounts} limits
  */
 export function exhausted(spent, limits) {
-  return NAMES.filter((name) => typeof limits[name] === "number" && limits[name] > 0)
-    .map((name) => ({ name, spent: spent[name], limit: limits[name], share: Math.min(1, (spent[name] ?? 0) / limits[name]) }))
+  return NAMES.map((name) => ({ name, spent: spent[name], limit: limits[name] ?? 0 }))
+    .filter(({ limit }) => limit > 0)
+    .map((one) => ({ ...one, share: Math.min(1, (one.spent ?? 0) / one.limit) }))
     .sort((a, b) => b.share - a.share);
 }
 
 export class Budget {
   constructor() {
     this.line = h("span.icnb-budget-line");
-    this.bar = h("span.icnb-bar", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, h("span"));
+    this.filled = h("span");
+    this.bar = h("span.icnb-bar", { role: "meter", "aria-valuemin": 0, "aria-valuemax": 100 }, this.filled);
     this.all = h("div.icnb-limits");
     this.el = h("details.icnb-budget", {}, h("summary", { title: "what was spent, and every limit" }, this.line, this.bar), this.all);
   }
 
-  /** @param {any} service */
+  /** @param {import("../wire/facts.js").Service|null} service */
   update(service) {
     this.el.hidden = !service;
     if (!service) return;
@@ -44,7 +53,7 @@ export class Budget {
     this.bar.hidden = !first;
     if (first) {
       const percent = Math.round(first.share * 100);
-      this.bar.firstChild.style.width = `${Math.max(first.share > 0 ? 2 : 0, first.share * 100)}%`;
+      this.filled.style.width = `${Math.max(first.share > 0 ? 2 : 0, first.share * 100)}%`;
       this.bar.classList.toggle("icnb-nearly", first.share >= 0.8);
       this.bar.classList.toggle("icnb-full", first.share >= 1);
       setAttribute(this.bar, "aria-valuenow", percent);

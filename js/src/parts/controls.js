@@ -6,7 +6,12 @@ import { clock, counted, cut } from "../draw/format.js";
 import { icon, SHAPES } from "../draw/icons.js";
 import { GONE } from "../wire/source.js";
 
-/** Which actions make sense in a state. @param {string} state */
+/** @typedef {"start"|"pause"|"resume"|"step"|"stop"} Action */
+
+/** @type {Action[]} */
+const ACTIONS = ["start", "pause", "resume", "step", "stop"];
+
+/** Which actions make sense in a state. @param {string} state @returns {Record<Action, boolean>} */
 export function possible(state) {
   return { start: state === "new", pause: state === "running", resume: state === "paused", step: state === "new" || state === "paused", stop: state !== "stopped" };
 }
@@ -22,6 +27,7 @@ export class Controls {
     this.name = h("h2.icnb-title");
     this.status = h("span.icnb-state", { role: "status", "aria-live": "polite" });
     this.notice = h("p.icnb-notice", { dir: "auto", hidden: true });
+    /** @type {Record<Action, HTMLButtonElement>} */
     this.buttons = {
       start: this.#button("Start", "start", "play"),
       pause: this.#button("Pause", "pause", "pause"),
@@ -29,13 +35,15 @@ export class Controls {
       step: this.#button("Step", "step", "step", "let one run happen"),
       stop: this.#button("Stop", "stop", "stop", "end it for good"),
     };
+    this.no = button("No", () => this.#ask(false));
     this.sure = h("span.icnb-sure", { hidden: true, role: "group", "aria-label": "Stop for good?" }, "Stop for good? ",
-      button("Yes, stop", () => this.#stop(), { class: "icnb-button icnb-danger" }), button("No", () => this.#ask(false)));
+      button("Yes, stop", () => this.#stop(), { class: "icnb-button icnb-danger" }), this.no);
     this.bar = h("div.icnb-actions", { role: "toolbar", "aria-label": "Controls" }, ...Object.values(this.buttons), this.sure);
     this.el = h("header.icnb-head", { "data-part": "controls" },
       h("div.icnb-headline", {}, h("div.icnb-titles", {}, this.name, this.status), this.bar), this.budget.el, this.notice, this.outcome.el);
   }
 
+  /** @param {string} label @param {Action} action @param {keyof typeof SHAPES} shape @param {string} [title] */
   #button(label, action, shape, title = "") {
     const press = action === "stop" ? () => this.#ask(true) : () => this.outcome.do(action);
     const made = button(label, press, { "data-action": action, title: title || false });
@@ -43,10 +51,11 @@ export class Controls {
     return made;
   }
 
+  /** @param {boolean} open */
   #ask(open) {
     this.sure.hidden = !open;
     this.buttons.stop.hidden = open;
-    (open ? this.sure.lastElementChild : this.buttons.stop).focus();
+    (open ? this.no : this.buttons.stop).focus();
   }
 
   #stop() {
@@ -74,16 +83,20 @@ export class Controls {
     this.bar.hidden = !source.live || source.gone || !service;
   }
 
-  // Start and Resume share a place: of the two, only the one that could ever be pressed next stands there.
+  /**
+   * Start and Resume share a place: of the two, only the one that could ever be pressed next stands there.
+   * @param {Partial<Record<Action, boolean>>} can @param {string} state
+   */
   #offer(can, state) {
-    for (const [action, made] of Object.entries(this.buttons)) made.disabled = !can[action];
+    for (const action of ACTIONS) this.buttons[action].disabled = !can[action];
     this.buttons.start.hidden = state !== "new";
     this.buttons.resume.hidden = state === "new";
     if (!can.stop && !this.sure.hidden) this.#ask(false);
     const main = can.start ? "start" : can.resume ? "resume" : "";
-    for (const action of ["start", "resume"]) this.buttons[action].classList.toggle("icnb-main", action === main);
+    for (const action of ACTIONS) this.buttons[action].classList.toggle("icnb-main", action === main);
   }
 
+  /** @param {import("../wire/facts.js").Service|null} service */
   #tone(service) {
     if (!service) return "off";
     if (/fail|limit/.test(`${service.reason} ${service.status}`)) return "bad";
@@ -95,7 +108,8 @@ export class Controls {
     const { log } = this.stage;
     const { messages } = log;
     const parts = [counted(log.agents.size, "agent"), counted(messages.length, "message"), counted(log.runs.size, "run")];
-    if (messages.length) parts.push(`${new Date(messages[0].at).toISOString().slice(0, 10)}, ${clock(messages[0].at)}–${clock(messages.at(-1).at)}`);
+    const [first, last] = [messages[0], messages[messages.length - 1]];
+    if (first) parts.push(`${new Date(first.at).toISOString().slice(0, 10)}, ${clock(first.at)}–${clock(last.at)}`);
     return parts.join(" · ");
   }
 }

@@ -1,6 +1,6 @@
 /** The bar above the transcript: whose messages, which chat, which words, and the viewer's inbox. */
 import { button, h, setAttribute, setOptions, setText } from "../draw/dom.js";
-import { number } from "../draw/format.js";
+import { number, sentenceOf } from "../draw/format.js";
 import { Inbox } from "../log/past.js";
 
 const TYPING_MS = 250;
@@ -11,7 +11,12 @@ export class Filters {
     this.stage = stage;
     this.changed = changed;
     this.search = "";
+    /** @type {Set<number>|null} */
     this.found = null;
+    /** @type {Map<string, string>|null} the labels that the lists were made with */
+    this.listed = null;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.typing = undefined;
     this.mail = new Inbox(stage.log);
     this.agent = h("select.icnb-select", { "aria-label": "Whose messages", onchange: () => stage.choose({ agent: this.agent.value, chat: this.chat.value }) });
     this.chat = h("select.icnb-select", { "aria-label": "Which chat", onchange: () => stage.choose({ agent: this.agent.value, chat: this.chat.value }) });
@@ -48,7 +53,7 @@ export class Filters {
       if (this.search === wanted) this.found = new Set(seqs);
       else return;
     } catch (error) {
-      setText(this.count, error.message);
+      setText(this.count, sentenceOf(error));
       return;
     }
     this.changed();
@@ -65,10 +70,11 @@ export class Filters {
   update(rows) {
     const { stage } = this;
     const { log, chosen } = stage;
-    const names = (all) => all.map(({ id }) => /** @type {[string, string]} */ ([id, log.label(id)]));
+    /** @type {(all: Iterable<{id: string}>) => [string, string][]} */
+    const names = (all) => [...all].map(({ id }) => [id, log.label(id)]);
     if (log.labels === null || !this.listed || this.listed !== log.labels) {
-      setOptions(this.agent, [["", "everybody"], ...names([...log.agents.values()])]);
-      setOptions(this.chat, [["", "all chats"], ...names([...log.chats.values()])]);
+      setOptions(this.agent, [["", "everybody"], ...names(log.agents.values())]);
+      setOptions(this.chat, [["", "all chats"], ...names(log.chats.values())]);
       this.listed = log.labels;
     }
     this.agent.value = chosen.agent;

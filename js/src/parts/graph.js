@@ -7,16 +7,17 @@ import { statusKey, statusPath, tone } from "../draw/icons.js";
 import { CROWD, Layout } from "../draw/layout.js";
 import { legend } from "./legend.js";
 import { draggable, showTip } from "../draw/pointing.js";
-import { labelPlaces, strand, strokeWidth } from "../draw/strokes.js";
+import { Strands } from "./strands.js";
+import { labelPlaces } from "../draw/strokes.js";
 
-/** More strands than this are not drawn: the thinnest are left out, and the legend says so. */
-const MOST_STRANDS = 250;
 /** Of more members than this, those are drawn who wrote and heard most, and the legend says so. */
 const MOST_NODES = 40;
-const FLASHES = 8;
-const AGAIN_MS = 1500;
-/** When so many came at once, nobody could follow the flashes. */
-const MANY = 20;
+
+/**
+ * @typedef {import("./strands.js").Looks} Looks
+ * @typedef {{id: string, g: SVGGElement, circle: SVGCircleElement, ring: SVGCircleElement, initial: SVGTextElement,
+ *   badge: SVGGElement, shape: SVGPathElement, label: SVGTextElement, width: number}} DrawnNode width: of its label
+ */
 
 export class Graph {
   /** @param {import("../stage.js").Stage} stage */
@@ -24,11 +25,13 @@ export class Graph {
     this.stage = stage;
     this.every = 200;
     this.layout = new Layout();
+    /** @type {Map<string, DrawnNode>} */
     this.nodes = new Map();
-    this.strands = new Map();
+    this.looks = looksOf(0);
     this.size = { width: 0, height: 0 };
     this.edgeLayer = s("g.icnb-edges");
     this.nodeLayer = s("g.icnb-nodes");
+    this.strands = new Strands(this.edgeLayer, stage.log, (made) => this.#interactive(made.g, () => this.#edgeTip(made.edge)));
     this.svg = s("svg.icnb-net", { role: "group", "aria-label": "Who wrote to whom" }, this.edgeLayer, this.nodeLayer);
     this.tip = h("div.icnb-tip", { role: "status", hidden: true });
     this.legend = legend();
@@ -37,6 +40,10 @@ export class Graph {
     this.sized = new ResizeObserver(() => this.#resized());
     this.sized.observe(this.canvas);
     this.lastFlashed = stage.log.lastSeq;
+    /** How many messages were there when it was last drawn. */
+    this.seen = 0;
+    this.settled = false;
+    this.frame = 0;
   }
 
   #resized() {
@@ -56,31 +63,27 @@ export class Graph {
     const ids = busiest(everybody, counts, MOST_NODES, this.nodes);
     const there = new Set(ids);
     const drawn = [...edges.values()].filter(({ from, to }) => there.has(from) && there.has(to) && from !== to);
-    this.#look(ids.length);
+    this.looks = looksOf(ids.length);
     this.every = this.looks.crowd ? 1000 : 250;
     this.#setNodes(ids, received);
-    this.#setStrands(drawn);
+    if (this.strands.set(drawn, this.looks)) this.#animate();
     const moved = this.layout.set(ids, drawn);
     if (moved) this.#settle();
     this.legend.update({
       silent: ids.some((id) => !received.get(id)),
       group: drawn.some(({ group }) => group > 0),
-      left: Math.max(0, this.wanted - this.strands.size),
+      left: this.strands.left,
       of: everybody.length > ids.length ? whom(ids.length, everybody.length, edges.size > 0) : "",
     });
     setAttribute(this.el, "data-nodes", ids.length);
     setAttribute(this.el, "data-edges", drawn.length);
-    if (change.messages && !change.reset && stage.now) this.#flash();
+    const came = stage.log.messages.length - this.seen;
+    if (change.messages && !change.reset && stage.now) this.strands.flash(this.lastFlashed, came, this.looks.crowd);
     this.lastFlashed = stage.log.lastSeq;
     this.seen = stage.log.messages.length;
   }
 
-  #look(count) {
-    const radius = count <= 6 ? 19 : count <= 14 ? 15 : count <= CROWD ? 12 : 8;
-    const font = count <= 14 ? 12 : count <= CROWD ? 11 : 9.5;
-    this.looks = { radius, font, crowd: count > CROWD, head: count > CROWD ? 3.5 : 5, longest: count > CROWD ? 16 : 24 };
-  }
-
+  /** @param {string[]} ids @param {Map<string, number>} received how many messages each */
   #setNodes(ids, received) {
     const { stage, looks } = this;
     const states = stage.agentStates();
@@ -92,9 +95,8 @@ export class Graph {
       }
     }
     for (const id of ids) {
-      if (!this.nodes.has(id)) this.nodes.set(id, this.#newNode(id));
-      const node = this.nodes.get(id);
-      const state = states.get(id);
+      const node = this.nodes.get(id) ?? this.#newNode(id);
+      const state = states.get(id) ?? IDLE;
       const label = stage.log.label(id);
       const silent = !received.get(id);
       const key = statusKey(state.status, state.paused);
@@ -107,13 +109,14 @@ export class Graph {
       setAttribute(node.shape, "d", statusPath(key));
       node.badge.style.display = key === "idle" || key === "person" ? "none" : "";
       setText(node.label, cut(label, looks.longest));
-      node.width = node.label.textContent.length * looks.font * 0.56 + 4;
+      node.width = cut(label, looks.longest).length * looks.font * 0.56 + 4;
       node.label.style.fontSize = `${looks.font}px`;
       setText(node.initial, looks.radius > 12 ? [...label][0].toUpperCase() : "");
       setAttribute(node.g, "aria-label", `${label}, ${state.status}${silent ? ", never addressed" : ""}`);
     }
   }
 
+  /** @param {string} id */
   #newNode(id) {
     const colour = this.stage.log.colour(id);
     const circle = s("circle.icnb-disc");
@@ -126,9 +129,12 @@ export class Graph {
     this.nodeLayer.append(g);
     this.#interactive(g, () => this.#nodeTip(id), id);
     draggable(g, (event) => this.#dragged(id, event), () => this.layout.release());
-    return { id, g, circle, ring, initial, badge, shape, label, width: 0 };
+    const made = { id, g, circle, ring, initial, badge, shape, label, width: 0 };
+    this.nodes.set(id, made);
+    return made;
   }
 
+  /** @param {string} id */
   #nodeTip(id) {
     const { stage } = this;
     const { sent, received } = stage.edges.at(stage.asOf);
@@ -142,63 +148,13 @@ export class Graph {
     ];
   }
 
-  #setStrands(edges) {
-    const all = [];
-    for (const edge of edges) {
-      for (const kind of ["direct", "group"]) {
-        const count = edge[kind];
-        if (count) all.push({ edge, kind, count, level: Math.round(Math.log2(count) * 2), key: `${kind}\n${edge.from}\n${edge.to}` });
-      }
-    }
-    this.wanted = all.length;
-    // Of two about as wide, the one that is drawn already stays.
-    all.sort((a, b) => b.level - a.level || Number(this.strands.has(b.key)) - Number(this.strands.has(a.key)));
-    const most = 2 ** ((all[0]?.level ?? 0) / 2);
-    const kept = new Set();
-    let repaint = false;
-    for (const { edge, kind, count, key } of all.slice(0, MOST_STRANDS)) {
-      kept.add(key);
-      if (!this.strands.has(key)) this.strands.set(key, this.#newStrand(edge, kind));
-      const made = this.strands.get(key);
-      made.edge = edge;
-      made.both = edge.direct > 0 && edge.group > 0;
-      const share = Math.min(1, Math.log2(count + 1) / Math.log2(most + 1));
-      const width = Math.round(strokeWidth(count, this.looks.crowd ? 0.6 : 1) * 4) / 4;
-      // A little more width is drawn with the next that is worth it: each change draws the whole picture again.
-      if (made.width === undefined || Math.abs(made.width - width) >= (this.looks.crowd ? 0.7 : 0.25)) {
-        setAttribute(made.path, "stroke-width", width);
-        made.width = width;
-        repaint = true;
-      }
-      const strength = this.looks.crowd ? (0.06 + 0.7 * share ** 3).toFixed(1) : "0.8";
-      if (strength !== made.strength) made.g.style.setProperty("--strength", (made.strength = strength));
-      setAttribute(made.g, "data-count", count);
-    }
-    for (const [key, made] of this.strands) {
-      if (!kept.has(key)) {
-        made.g.remove();
-        this.strands.delete(key);
-      }
-    }
-    if (repaint) this.#animate();
-  }
-
-  #newStrand(edge, kind) {
-    const path = s("path.icnb-line");
-    const head = s("path.icnb-tipline");
-    const wide = s("path.icnb-wide");
-    const g = s(`g.icnb-strand.icnb-${kind}`, { "data-from": edge.from, "data-to": edge.to, style: { "--own": this.stage.log.colour(edge.from) } }, wide, path, head);
-    this.edgeLayer.append(g);
-    const made = { g, path, head, wide, kind, edge, both: false, flashed: 0, strength: "" };
-    this.#interactive(g, () => this.#edgeTip(made.edge));
-    return made;
-  }
-
+  /** @param {import("../log/edges.js").Edge} edge */
   #edgeTip({ from, to, direct, group }) {
     const { log } = this.stage;
-    return [`${log.label(from)} → ${log.label(to)}`, direct && `${direct} direct`, group && `${group} in groups`].filter(Boolean);
+    return [`${log.label(from)} → ${log.label(to)}`, direct ? `${direct} direct` : "", group ? `${group} in groups` : ""].filter(Boolean);
   }
 
+  /** @param {SVGGElement} g @param {() => string[]} lines of its tip @param {string|null} [id] of a node */
   #interactive(g, lines, id = null) {
     const show = () => {
       showTip(this.tip, this.canvas, g, lines());
@@ -212,11 +168,13 @@ export class Graph {
     for (const name of ["pointerleave", "blur"]) g.addEventListener(name, hide);
   }
 
+  /** @param {string|null} id */
   #dim(id) {
     this.svg.classList.toggle("icnb-dimmed", id !== null);
-    for (const { g, edge } of this.strands.values()) g.classList.toggle("icnb-lit", edge.from === id || edge.to === id);
+    this.strands.light(id);
   }
 
+  /** @param {string} id @param {PointerEvent} event */
   #dragged(id, event) {
     const around = this.canvas.getBoundingClientRect();
     this.layout.drag(id, event.clientX - around.left, event.clientY - around.top, this.size.width, this.size.height);
@@ -245,9 +203,8 @@ export class Graph {
 
   #paint() {
     const { width, height } = this.size;
-    if (width === 0 || !this.looks) return;
-    const { radius, font, head } = this.looks;
-    const { crowd } = this.looks;
+    if (width === 0) return;
+    const { radius, font, crowd } = this.looks;
     const cell = Math.sqrt((width * height) / Math.max(this.nodes.size, 1));
     const apartX = Math.max(radius * 2 + (crowd ? 22 : 46), Math.min(84, cell * 0.95));
     const apartY = Math.max(radius * 2 + font + (crowd ? 5 : 12), Math.min(40, cell * 0.5));
@@ -259,36 +216,14 @@ export class Graph {
     for (const { id, sx, sy } of places) {
       const node = this.nodes.get(id);
       const at = labels.get(id);
+      if (!node || !at) continue;
       setAttribute(node.g, "transform", `translate(${sx.toFixed(1)} ${sy.toFixed(1)})`);
       setAttribute(node.label, "x", (at.x - sx).toFixed(1));
       setAttribute(node.label, "y", (at.y - sy).toFixed(1));
       setAttribute(node.label, "text-anchor", at.anchor);
       node.label.classList.toggle("icnb-covered", !at.room && crowd);
     }
-    for (const { path, head: tip, wide, kind, edge, both, width } of this.strands.values()) {
-      const a = this.layout.nodes.get(edge.from);
-      const b = this.layout.nodes.get(edge.to);
-      if (!a || !b) continue;
-      const apart = both && kind === "group" ? width + strokeWidth(edge.direct, crowd ? 0.6 : 1) + 8 : 0;
-      const drawn = strand(a, b, { radius, bend: 5 + apart, head, width });
-      setAttribute(path, "d", drawn.line);
-      setAttribute(tip, "d", drawn.head);
-      setAttribute(wide, "d", drawn.line);
-    }
-  }
-
-  #flash() {
-    if (calm()) return;
-    const many = this.stage.log.messages.length - this.seen > MANY;
-    let left = many ? (this.looks.crowd ? 0 : 2) : FLASHES;
-    const time = performance.now();
-    for (const made of this.strands.values()) {
-      if (made.edge.last <= this.lastFlashed || left === 0 || time - made.flashed < AGAIN_MS) continue;
-      left -= 1;
-      made.flashed = time;
-      const width = Number(made.path.getAttribute("stroke-width"));
-      made.path.animate([{ strokeWidth: `${width + 4}px` }, { strokeWidth: `${width}px` }], { duration: 500, easing: "ease-out" });
-    }
+    this.strands.paint(this.layout.nodes, this.looks);
   }
 
   destroy() {
@@ -297,13 +232,24 @@ export class Graph {
   }
 }
 
-/** Whom the picture of a crowd shows. */
+/** @type {Pick<import("../log/past.js").AgentState, "status"|"paused">} */
+const IDLE = { status: "idle", paused: false };
+
+/** How large things are among so many. @param {number} count @returns {Looks} */
+function looksOf(count) {
+  const radius = count <= 6 ? 19 : count <= 14 ? 15 : count <= CROWD ? 12 : 8;
+  const font = count <= 14 ? 12 : count <= CROWD ? 11 : 9.5;
+  return { radius, font, crowd: count > CROWD, head: count > CROWD ? 3.5 : 5, longest: count > CROWD ? 16 : 24 };
+}
+
+/** Whom the picture of a crowd shows. @param {number} drawn @param {number} everybody @param {boolean} talked */
 function whom(drawn, everybody, talked) {
   const all = number(everybody);
   if (!talked) return `the first ${drawn} of ${all}`;
   return `the ${drawn} of ${all} who wrote ${drawn < MOST_NODES ? "or heard" : "and heard most"}`;
 }
 
+/** @param {{sx: number, sy: number}|undefined} node */
 function pick(node) {
   return { sx: node?.sx ?? 0, sy: node?.sy ?? 0 };
 }

@@ -14,7 +14,7 @@ export function legend() {
     "details.icnb-shapes",
     {},
     h("summary", {}, "signs"),
-    h("div", {}, allStatuses().map(([name, says]) => h(`span.icnb-status.icnb-${tone(name)}`, {}, statusIcon(name), says)).reduce(gather, document.createDocumentFragment())),
+    h("div", {}, ...allStatuses().map(([name, says]) => h(`span.icnb-status.icnb-${tone(name)}`, {}, statusIcon(name), says))),
   );
   return {
     el: h("div.icnb-legend", { "aria-label": "Legend" }, of, direct, group, silent, left, shapes),
@@ -27,11 +27,7 @@ export function legend() {
   };
 }
 
+/** @param {SVGElement} drawing @param {string} says */
 function key(drawing, says) {
   return h("span.icnb-key", {}, s("svg", { viewBox: "0 0 24 12", width: 24, height: 12, "aria-hidden": "true" }, drawing), says);
-}
-
-function gather(all, one) {
-  all.append(one);
-  return all;
 }

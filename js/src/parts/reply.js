@@ -10,10 +10,11 @@ export class Reply {
     this.outcome = new Outcome(stage.source);
     const name = freshId("reply");
     this.as = h("select.icnb-select", { "aria-label": "Write as", onchange: () => this.#chosen() });
+    this.asWhom = h("label", {}, "as ", this.as);
     this.to = h("select.icnb-select", { "aria-label": "Write to" });
-    this.text = h("textarea.icnb-input", { id: name, rows: 2, dir: "auto", placeholder: "Write a message", "aria-label": "Message", onkeydown: (event) => this.#key(event), oninput: () => this.#able() });
+    this.text = h("textarea.icnb-input", { id: name, rows: 2, dir: "auto", placeholder: "Write a message", "aria-label": "Message", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event), oninput: () => this.#able() });
     this.send = button("Send", () => this.#send(), { class: "icnb-button icnb-main", disabled: true, title: "Ctrl+Enter, or Cmd+Enter" });
-    this.box = h("div.icnb-reply-box", {}, h("div.icnb-reply-who", {}, h("label", {}, "as ", this.as), h("label", {}, "to ", this.to)),
+    this.box = h("div.icnb-reply-box", {}, h("div.icnb-reply-who", {}, this.asWhom, h("label", {}, "to ", this.to)),
       h("div.icnb-reply-text", {}, this.text, this.send), this.outcome.el);
     this.hint = h("p.icnb-quiet", {}, "intercom.add_person() lets you write here");
     this.el = h("div.icnb-reply", { "data-part": "reply", hidden: true }, this.box, this.hint);
@@ -25,6 +26,7 @@ export class Reply {
     if (this.stage.chosen.inbox) this.stage.choose({ inbox: true });
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
@@ -57,7 +59,7 @@ export class Reply {
     if (!people.includes(stage.person)) stage.person = people[0];
     setOptions(this.as, people.map((id) => [id, stage.log.label(id)]));
     this.as.value = stage.person;
-    this.as.parentElement.hidden = people.length < 2;
+    this.asWhom.hidden = people.length < 2;
     this.#offer();
   }
 
@@ -65,9 +67,13 @@ export class Reply {
     const { log, person, focus } = this.stage;
     const agents = [...log.agents.values()].filter(({ id }) => id !== person);
     const groups = [...log.chats.values()].filter(({ id }) => log.members(id).includes(person));
-    const options = [...agents.map(({ id }) => [id, log.label(id)]), ...groups.map(({ id }) => [id, `${log.label(id)} (group)`])];
+    /** @type {[string, string][]} */
+    const toAgents = agents.map(({ id }) => [id, log.label(id)]);
+    /** @type {[string, string][]} */
+    const toGroups = groups.map(({ id }) => [id, `${log.label(id)} (group)`]);
+    const options = [...toAgents, ...toGroups];
     const first = this.to.options.length === 0;
-    setOptions(this.to, /** @type {[string, string][]} */ (options));
+    setOptions(this.to, options);
     if (first && focus && options.some(([id]) => id === focus)) this.to.value = focus;
     this.#able();
   }

@@ -7,16 +7,17 @@ import { showText } from "../draw/text.js";
 const GRAVE = /fail|limit|stopped|error|refus/;
 
 /**
- * @param {import("../log/log.js").Message|import("../log/log.js").Event} line
- * @param {import("../stage.js").Stage} stage
- * @returns {HTMLElement & {line: any, refresh: () => void}}
+ * @typedef {import("../stage.js").Stage} Stage
+ * @typedef {import("../wire/facts.js").Message} Message
+ * @typedef {HTMLElement & {line: import("../wire/facts.js").Line, shownText?: string|null, refresh: () => void}} Row
  */
+
+/** @param {import("../wire/facts.js").Line} line @param {Stage} stage @returns {Row} */
 export function row(line, stage) {
-  const made = line.event ? eventRow(line, stage) : messageRow(line, stage);
-  made.line = line;
-  return made;
+  return line.event === null ? messageRow(line, stage) : eventRow(line);
 }
 
+/** @param {import("../wire/facts.js").Happening} line @returns {Row} */
 function eventRow(line) {
   const grave = GRAVE.test(line.event) ? ".icnb-grave" : "";
   const made = h(
@@ -25,17 +26,17 @@ function eventRow(line) {
     h("time", { title: dateAndClock(line.at) }, clock(line.at)),
     said(cut(String(line.text ?? line.event), 400), "span"),
   );
-  made.refresh = () => {};
-  return made;
+  return Object.assign(made, { line, refresh: () => {} });
 }
 
+/** @param {Message} line @param {Stage} stage @returns {Row} */
 function messageRow(line, stage) {
   const { log } = stage;
   const from = log.label(line.from);
   const to = log.label(line.to);
   const group = log.chats.has(line.to);
   const holder = h("div.icnb-said-text");
-  const made = h(
+  const made = /** @type {Row} */ (h(
     "article.icnb-row",
     {
       "data-seq": line.seq,
@@ -56,7 +57,8 @@ function messageRow(line, stage) {
       line.run && stage.source.can("run") ? runButton(line, stage, () => made) : null,
     ),
     holder,
-  );
+  ));
+  made.line = line;
   made.refresh = () => {
     made.shownText = line.text;
     showText(holder, line, async (slow) => (await stage.source.ask("text", { seq: line.seq }, slow)).text);
@@ -65,11 +67,13 @@ function messageRow(line, stage) {
   return made;
 }
 
+/** @param {string} id @param {string} label @param {boolean} group @param {import("../log/log.js").Log} log */
 function receiver(id, label, group, log) {
   if (group) return h("span.icnb-chat", { "data-chat": id }, said(label));
   return h("span.icnb-to", { style: { "--own": log.colour(id) } }, said(label));
 }
 
+/** @param {string} id */
 function idButton(id) {
   const made = button(cut(id, 16), async () => {
     const done = await copy(id);
@@ -79,7 +83,9 @@ function idButton(id) {
   return made;
 }
 
+/** @param {Message} line @param {Stage} stage @param {() => Element} whole the row that unfolds */
 function runButton(line, stage, whole) {
+  /** @type {HTMLElement|null} */
   let shown = null;
   const made = button("▸ run", () => {
     if (shown) {
@@ -88,7 +94,7 @@ function runButton(line, stage, whole) {
     } else {
       shown = h("div.icnb-items", { "data-run": line.run });
       whole().append(shown);
-      const ask = (slow) => stage.source.ask("run", { run: line.run }, slow);
+      const ask = (/** @type {import("../wire/facts.js").Slow} */ slow) => stage.source.ask("run", { run: line.run }, slow);
       showItems(shown, ask, "no thought or tool call was kept").then(() => shown?.scrollIntoView({ block: "nearest" }));
       made.dispatchEvent(new CustomEvent("icnb-reading", { bubbles: true }));
     }

@@ -11,11 +11,13 @@ export class Slider {
   constructor(stage) {
     this.stage = stage;
     this.every = 250;
+    /** @type {ReturnType<typeof setInterval>|0} */
+    this.timer = 0;
     this.range = h("input.icnb-range", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Message up to which the log is shown", oninput: () => this.#moved() });
     this.says = h("span.icnb-says", { role: "status" });
     this.play = button("", () => this.#playing(!this.timer), { "aria-label": "play" });
     this.back = button("Live", () => this.#live(), { title: "show what is now" });
-    this.look = button("Look back", () => this.#open(this.inner.hidden), { "aria-expanded": "false" });
+    this.look = button("Look back", () => this.#open(Boolean(this.inner.hidden)), { "aria-expanded": "false" });
     this.inner = h("div.icnb-slide", {}, this.play, this.range, this.says, this.back);
     this.el = h("footer.icnb-slider", { "data-part": "slider" }, this.look, this.inner);
     this.inner.hidden = stage.source.live;
@@ -23,6 +25,7 @@ export class Slider {
     this.#icon();
   }
 
+  /** @param {boolean} open */
   #open(open) {
     this.inner.hidden = !open;
     setAttribute(this.look, "aria-expanded", String(open));
@@ -44,14 +47,15 @@ export class Slider {
     this.#label();
   }
 
+  /** @param {boolean} on */
   #playing(on) {
     clearInterval(this.timer);
     this.timer = 0;
     if (on) {
-      if (this.stage.now) this.range.value = 0;
+      if (this.stage.now) this.range.value = "0";
       const by = Math.max(1, Math.ceil(this.stage.log.messages.length / PLAY_STEPS));
       this.timer = setInterval(() => {
-        this.range.value = Number(this.range.value) + by;
+        this.range.value = String(Number(this.range.value) + by);
         this.#moved();
         if (this.stage.now) this.#playing(false);
       }, PLAY_MS);
@@ -82,7 +86,7 @@ export class Slider {
   update(_change) {
     const { now, log } = this.stage;
     setAttribute(this.range, "max", log.messages.length);
-    if (now) this.range.value = log.messages.length;
+    if (now) this.range.value = String(log.messages.length);
     this.range.disabled = this.play.disabled = log.messages.length === 0;
     setAttribute(this.el, "data-total", log.messages.length);
     this.#label();

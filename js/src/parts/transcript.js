@@ -20,6 +20,10 @@ export class Transcript {
     this.following = true;
     this.unseen = 0;
     this.readAt = -Infinity;
+    this.shown = "";
+    this.known = this.placed = 0;
+    /** @type {Map<string, string>} */
+    this.labels = new Map();
     this.filters = new Filters(stage, () => this.#refilter());
     this.list = h("div.icnb-rows", { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onscroll: () => this.#scrolled() });
     this.list.addEventListener("icnb-reading", () => this.#read());
@@ -57,7 +61,7 @@ export class Transcript {
 
   #renamed() {
     const { log } = this.stage;
-    const before = this.labels ?? new Map();
+    const before = this.labels;
     this.labels = new Map([...log.agents.keys(), ...log.chats.keys()].map((id) => [id, log.label(id)]));
     return [...before].some(([id, label]) => this.labels.get(id) !== label);
   }
@@ -82,7 +86,12 @@ export class Transcript {
     }
   }
 
-  /** Put a span of rows on the page, touching only those that come or go. */
+  /** The rows on the page. */
+  get #onPage() {
+    return /** @type {import("./row.js").Row[]} */ ([...this.list.children]);
+  }
+
+  /** Put a span of rows on the page, touching only those that come or go. @param {import("../log/rows.js").Span} span */
   #show(span, anew = false) {
     this.known = this.total;
     const kept = anew ? { start: span.start, end: span.start } : this.span;
@@ -91,8 +100,8 @@ export class Transcript {
       if (anew || apart) {
         this.list.replaceChildren(this.#made(span.start, span.end));
       } else {
-        for (let i = kept.start; i < Math.min(span.start, kept.end); i++) this.list.firstElementChild.remove();
-        for (let i = kept.end; i > Math.max(span.end, kept.start); i--) this.list.lastElementChild.remove();
+        for (let i = kept.start; i < Math.min(span.start, kept.end); i++) this.list.firstElementChild?.remove();
+        for (let i = kept.end; i > Math.max(span.end, kept.start); i--) this.list.lastElementChild?.remove();
         if (span.start < kept.start) this.list.prepend(this.#made(span.start, kept.start));
         if (span.end > kept.end) this.list.append(this.#made(kept.end, span.end));
       }
@@ -100,20 +109,21 @@ export class Transcript {
     });
   }
 
+  /** @param {number} from @param {number} to */
   #made(from, to) {
     const lines = this.rows.all.slice(from, to);
-    this.stage.texts.want(lines.filter((line) => !line.event));
+    this.stage.texts.want(lines.filter((line) => line.event === null));
     const made = document.createDocumentFragment();
     for (const line of lines) made.append(row(line, this.stage));
     return made;
   }
 
   #refreshTexts() {
-    const stale = [...this.list.children].filter((made) => !made.line.event && made.shownText !== made.line.text);
+    const stale = this.#onPage.filter(({ line, shownText }) => line.event === null && shownText !== line.text);
     if (stale.length) this.#keepPlace(() => stale.forEach((made) => made.refresh()));
   }
 
-  /** Do something to the rows; what was looked at stays where it is. */
+  /** Do something to the rows; what was looked at stays where it is. @param {() => void} change */
   #keepPlace(change) {
     if (this.following) {
       change();
@@ -121,11 +131,11 @@ export class Transcript {
       return;
     }
     const top = this.list.getBoundingClientRect().top;
-    const anchor = [...this.list.children].find((made) => made.getBoundingClientRect().bottom > top);
-    const before = anchor?.getBoundingClientRect().top;
+    const anchor = this.#onPage.find((made) => made.getBoundingClientRect().bottom > top);
+    const before = anchor?.getBoundingClientRect().top ?? 0;
     const seq = anchor?.line.seq;
     change();
-    const still = anchor?.isConnected ? anchor : [...this.list.children].find((made) => made.line.seq === seq);
+    const still = anchor?.isConnected ? anchor : this.#onPage.find((made) => made.line.seq === seq);
     if (still) this.list.scrollTop += still.getBoundingClientRect().top - before;
   }
 

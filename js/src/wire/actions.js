@@ -1,10 +1,13 @@
 /** Asks the kernel to do something, and says in one line how that went. */
 import { h, setText } from "../draw/dom.js";
+import { sentenceOf } from "../draw/format.js";
 
 export class Outcome {
-  /** @param {any} source */
+  /** @param {import("./facts.js").Source} source */
   constructor(source) {
     this.source = source;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.timer = undefined;
     this.el = h("p.icnb-outcome", { role: "status", "aria-live": "polite", hidden: true });
   }
 
@@ -21,7 +24,7 @@ export class Outcome {
       this.say(sentence ?? "", !ok);
       return Boolean(ok);
     } catch (error) {
-      this.say(error.message, true);
+      this.say(sentenceOf(error), true);
       return false;
     }
   }

@@ -1,13 +1,23 @@
 /** Facts and texts of a shared page: they lie in its own script tags, and nothing else is ever asked. */
 import { Log } from "../log/log.js";
+import { textOf } from "./facts.js";
 
+/**
+ * @typedef {import("./facts.js").Source} Source
+ * @typedef {import("./facts.js").Answers} Answers
+ */
+
+/** @typedef {{from: number, to: number, tag: Element, texts: Promise<ReturnType<typeof textOf>[]>|null}} Part */
+
+/** @implements {Source} */
 export class PageSource {
   /** @param {Document|Element} root where the script tags are */
   constructor(root) {
     this.log = new Log();
     this.live = false;
     this.gone = false;
-    const found = JSON.parse(root.querySelector("#intercom-facts").textContent);
+    const found = JSON.parse(root.querySelector("#intercom-facts")?.textContent ?? "{}");
+    /** @type {Part[]} */
     this.parts = [...root.querySelectorAll("script.intercom-part")].map((tag) => ({
       from: Number(tag.getAttribute("data-from")),
       to: Number(tag.getAttribute("data-to")),
@@ -21,7 +31,7 @@ export class PageSource {
     return false;
   }
 
-  /** @param {(change: import("../log/log.js").Change) => void} told */
+  /** @param {(change: import("../wire/facts.js").Change) => void} told */
   onFacts(told) {
     return this.log.listen(told);
   }
@@ -34,31 +44,46 @@ export class PageSource {
 
   close() {}
 
-  /** Answer a question from what lies in the page. @param {string} what @param {any} given @returns {Promise<any>} */
+  /**
+   * Answer a question from what lies in the page.
+   * @template {keyof Answers} What
+   * @param {What} what
+   * @param {Record<string, any>} [given]
+   * @returns {Promise<Answers[What]>}
+   */
   async ask(what, given = {}) {
+    return /** @type {Answers[What]} */ (await this.#answer(what, given));
+  }
+
+  /** @param {keyof Answers} what @param {Record<string, any>} given */
+  async #answer(what, given) {
     if (what === "texts") {
-      const parts = this.parts.filter(({ from, to }) => from <= given.to && to >= given.from);
-      const texts = (await Promise.all(parts.map(decoded))).flat();
-      return { texts: texts.filter(([seq]) => seq >= given.from && seq <= given.to) };
+      const found = await this.#between(given.from, given.to);
+      return { texts: found.map(({ seq, text }) => [seq, text]) };
     }
     if (what === "text") {
-      const parts = this.parts.filter(({ from, to }) => from <= given.seq && to >= given.seq);
-      const texts = (await Promise.all(parts.map(decoded))).flat();
-      const found = texts.find(([seq]) => seq === given.seq);
-      return { text: found?.[1] ?? this.log.message(given.seq)?.text ?? "" };
+      const [found] = await this.#between(given.seq, given.seq);
+      return { text: found?.text ?? this.log.message(given.seq)?.text ?? "" };
     }
     if (what === "search") {
       const wanted = given.text.toLowerCase();
-      const texts = (await Promise.all(this.parts.map(decoded))).flat();
-      return { seqs: texts.filter(([, text]) => text.toLowerCase().includes(wanted)).map(([seq]) => seq) };
+      const found = await this.#between(-Infinity, Infinity);
+      return { seqs: found.filter(({ text }) => text.toLowerCase().includes(wanted)).map(({ seq }) => seq) };
     }
     throw new Error("a shared page holds the messages only");
   }
+
+  /** @param {number} first @param {number} last both included */
+  async #between(first, last) {
+    const parts = this.parts.filter(({ from, to }) => from <= last && to >= first);
+    const texts = (await Promise.all(parts.map(decoded))).flat();
+    return texts.filter(({ seq }) => seq >= first && seq <= last);
+  }
 }
 
-/** The texts of a part; unpacked once. @returns {Promise<[number, string][]>} */
+/** The texts of a part; unpacked once. @param {Part} part */
 function decoded(part) {
-  part.texts ??= unpack(part.tag.textContent.trim());
+  part.texts ??= unpack((part.tag.textContent ?? "").trim());
   return part.texts;
 }
 
@@ -66,5 +91,7 @@ function decoded(part) {
 async function unpack(base64) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
+  /** @type {import("./facts.js").TextRow[]} */
+  const rows = JSON.parse(await new Response(stream).text());
+  return rows.map(textOf);
 }

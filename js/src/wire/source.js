@@ -4,25 +4,36 @@
  */
 import { Log } from "../log/log.js";
 
+/**
+ * @typedef {import("./facts.js").Source} Source
+ * @typedef {{get: (name: string) => any, send: (content: object) => void, on: (name: string, told: (content: any) => void) => void,
+ *   off: (name: string, told: (content: any) => void) => void}} Model an anywidget model
+ * @typedef {{n?: number, reset?: boolean, facts?: import("./facts.js").Facts, live?: import("./facts.js").Live|null}} Batch
+ * @typedef {{resolve: (answer: any) => void, reject: (error: Error) => void, timer: ReturnType<typeof setTimeout>}} Waiting
+ */
+
 /** How long a question may stay open before somebody is told why. */
 export const SLOW_MS = 2000;
 export const SLOW = "the kernel is busy; this happens once its cell ends";
 export const GONE = "the kernel is gone: this is what was known until then, and nothing can be changed any more";
 
-/** Facts and answers of a kernel, by the custom messages of a widget's model. */
+/** Facts and answers of a kernel, by the custom messages of a widget's model. @implements {Source} */
 export class KernelSource {
-  /** @param {any} model an anywidget model; one per widget, however often it is displayed */
+  /** @param {Model} model one per widget, however often it is displayed */
   constructor(model) {
     this.model = model;
     this.log = new Log();
     this.gone = false;
+    /** @type {Map<string, boolean>} whether each can be seen */
     this.views = new Map();
+    /** @type {Map<number, Waiting>} */
     this.open = new Map();
     this.asked = 0;
+    /** @type {number|null} */
     this.batch = null;
     this.askedAgain = 0;
     this.end = () => this.#lost();
-    this.hear = (content) => this.#hear(content ?? {});
+    this.hear = (/** @type {any} */ content) => this.#hear(content ?? {});
     model.on("msg:custom", this.hear);
     model.on("comm:close", this.end);
     model.on("destroy", this.end);
@@ -37,7 +48,7 @@ export class KernelSource {
     return !this.gone && (what !== "do" || this.live);
   }
 
-  /** @param {(change: import("../log/log.js").Change) => void} told */
+  /** @param {(change: import("../wire/facts.js").Change) => void} told */
   onFacts(told) {
     return this.log.listen(told);
   }
@@ -62,10 +73,11 @@ export class KernelSource {
 
   /**
    * Ask the kernel.
-   * @param {string} what
-   * @param {Record<string, any>} [given]
-   * @param {(sentence: string) => void} [slow] called once if no answer came within two seconds; it is still awaited
-   * @returns {Promise<any>} the answer; rejected with its sentence if there is none
+   * @template {keyof import("./facts.js").Answers} What
+   * @param {What} what
+   * @param {Record<string, unknown>} [given]
+   * @param {import("./facts.js").Slow} [slow] called once if no answer came within two seconds; it is still awaited
+   * @returns {Promise<import("./facts.js").Answers[What]>} the answer; rejected with its sentence if there is none
    */
   ask(what, given = {}, slow = () => {}) {
     if (this.gone) return Promise.reject(new Error(GONE));
@@ -78,14 +90,16 @@ export class KernelSource {
     });
   }
 
+  /** @param {any} content */
   #hear(content) {
     if (content.kind === "facts") this.#facts(content);
     if (content.kind === "answer") this.#answer(content);
   }
 
+  /** @param {Batch} batch */
   #facts({ n, reset, facts, live }) {
     // A gap in the numbers means that a batch was lost on its way: ask for what is new since the last one that came.
-    const lost = !reset && this.batch !== null && n > this.batch + 1;
+    const lost = !reset && this.batch !== null && (n ?? 0) > this.batch + 1;
     const since = this.log.lastSeq;
     this.batch = n ?? null;
     this.log.apply(facts ?? {}, { reset: Boolean(reset), live: live ?? null });
@@ -96,6 +110,7 @@ export class KernelSource {
     }
   }
 
+  /** @param {{id: number, error?: string}} content */
   #answer(content) {
     const waiting = this.open.get(content.id);
     if (!waiting) return;
@@ -105,6 +120,7 @@ export class KernelSource {
     else waiting.resolve(content);
   }
 
+  /** @param {object} content */
   #send(content) {
     if (this.gone) return;
     try {
