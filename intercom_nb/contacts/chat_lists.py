@@ -2,7 +2,7 @@
 
 A chat list keeps its order: whoever was in an agent's newest turn stays where it was, and newcomers come last. So as
 long as nobody joins or leaves the list, it is the same text, byte for byte, also after the log was opened again.
-Nothing here is O(agents) in a turn: a list is made anew only when the directory or the agent's own contacts changed.
+Nothing here is O(agents) in a turn: a list is made anew only when the registry or the agent's own contacts changed.
 """
 
 import json
@@ -15,9 +15,9 @@ from intercom_nb.contact_policies import ContactPolicy, is_above, is_within
 from intercom_nb.contacts.embeddings import Embeddings
 from intercom_nb.contacts.finder import Finder
 from intercom_nb.contacts.rule import MayContact, ContactRule
-from intercom_nb.log.facts import ContactFound
+from intercom_nb.log.facts import ContactKnown
 from intercom_nb.log.transaction import Transaction
-from intercom_nb.members.agent import Agent
+from intercom_nb.members.agent import Agent, own_code_of
 from intercom_nb.members.registry import Registry, Member
 from intercom_nb.texts.turns import ChatEntry, chat_list_text
 
@@ -41,7 +41,7 @@ class _Known:
     found: dict[str, None] = field(default_factory=dict)
     listed: list[str] = field(default_factory=list)
     text: str = ""
-    version: int = -1  # of the directory, for which the two above were made
+    version: int = -1  # of the registry, for which the two above were made
 
     def talk(self, contact_id: str, seq: int) -> None:
         """Know somebody it talks to."""
@@ -70,41 +70,40 @@ class Contacts:
 
     Parameters
     ----------
-    directory : Registry
+    registry : Registry
         Who there is.
     policy : ContactPolicy
         What agents are shown that have no policy of their own.
-    may_contact : callable, optional
-        Whether an agent may reach another member. Without one, everybody may reach everybody.
+    rule : ContactRule
+        Whether an agent may reach another member.
     embeddings : Embeddings, optional
         To find by meaning, too.
     """
 
     def __init__(
         self,
-        directory: Registry,
+        registry: Registry,
         *,
         policy: ContactPolicy = None,
-        may_contact: MayContact | None = None,
+        rule: ContactRule,
         embeddings: Embeddings | None = None,
     ) -> None:
-        self.directory = directory
+        self.registry = registry
         self._policy = policy
-        self.reach = ContactRule(may_contact)
-        self.finding = Finder(directory, embeddings)
+        self.rule = rule
+        self.finder = Finder(registry, embeddings)
         self._known: dict[str, _Known] = {}
         self._lines: dict[str, str] = {}  # of members that were shown
-        self._lined = 0  # changes of the directory that these lines show
-        directory.advise = self._advice
-        directory.reaches = self.reach.allows
+        self._lined = 0  # changes of the registry that these lines show
 
     # -- what an agent is shown -------------------------------------------------------------------------------------
 
     def policy_of(self, agent: Agent) -> ContactPolicy:
         """Return what says whom an agent is shown."""
-        given = self._policy if agent.contacts is None else agent.contacts
+        own = own_code_of(agent).contacts
+        given = self._policy if own is None else own
         if given is None:
-            return "everyone" if len(self.directory) <= _EVERYONE_UP_TO else "relevant"
+            return "everyone" if len(self.registry) <= _EVERYONE_UP_TO else "relevant"
         return given
 
     def searches(self, agent: Agent) -> bool:
@@ -113,12 +112,12 @@ class Contacts:
 
     def list_for(self, agent_id: str) -> list[ChatEntry]:
         """Return whom a member can reach: others by its policy, then the groups it is in."""
-        member = self.directory.member(agent_id)
+        member = self.registry.member(agent_id)
         if isinstance(member, Agent):
             others = self._listed(member, self.known(agent_id))
         else:
-            others = [m.id for m in self.directory.members if m is not member]
-        return [self.directory.entry(other) for other in others] + self.directory.groups_for(agent_id)
+            others = [m.id for m in self.registry.members if m is not member]
+        return [self.registry.entry(other) for other in others] + self.registry.groups_for(agent_id)
 
     def show(self, agent: Agent) -> str:
         """Return the chat list of a new turn, which the next one will go on from."""
@@ -127,15 +126,15 @@ class Contacts:
             known.shown, known.everyone = list(self._listed(agent, known)), 0
             text = known.text
         else:
-            members = self.directory.members
+            members = self.registry.members
             known.shown, known.everyone = [], len(members)
             text = self._text(member.id for member in members if member is not agent)
-        groups = chat_list_text(self.directory.groups_for(agent.id))
+        groups = chat_list_text(self.registry.groups_for(agent.id))
         return "\n".join(filter(None, (text, groups)))
 
     def is_short(self, agent: Agent) -> bool:
         """Return whether an agent's list is its own; otherwise it is everybody's, but for itself."""
-        return not self.reach.is_free or self.searches(agent)
+        return not self.rule.is_free or self.searches(agent)
 
     def showed(self, agent_id: str, turn: str) -> None:
         """Take from the log whom an agent's newest turn showed: its chat list, alone or with the turn around it."""
@@ -152,29 +151,29 @@ class Contacts:
 
     def _text(self, ids: Iterable[str]) -> str:
         """Return the lines of members; each is written once, until it changes."""
-        for member_id in self.directory.changes[self._lined :]:
+        for member_id in self.registry.changes[self._lined :]:
             self._lines.pop(member_id, None)
-        self._lined = self.directory.version
+        self._lined = self.registry.version
         lines = self._lines
         return "\n".join([lines.get(one) or lines.setdefault(one, self._line(one)) for one in ids])
 
     def _line(self, member_id: str) -> str:
-        return chat_list_text([self.directory.entry(member_id)])
+        return chat_list_text([self.registry.entry(member_id)])
 
     def _listed(self, agent: Agent, known: _Known) -> list[str]:
-        if known.version != self.directory.version:
+        if known.version != self.registry.version:
             known.listed = self._made(agent, known)
             known.text = self._text(known.listed)
-            known.version = self.directory.version
+            known.version = self.registry.version
         return known.listed
 
     def _made(self, agent: Agent, known: _Known) -> list[str]:
         policy = self.policy_of(agent)
         if policy == "everyone":
-            return [m.id for m in self.directory.members if m is not agent and self.reach.allows(agent, m)]
+            return [m.id for m in self.registry.members if m is not agent and self.rule.allows(agent, m)]
         before = known.shown
         if known.everyone and not before:
-            before = [m.id for m in self.directory.members[: known.everyone]]
+            before = [m.id for m in self.registry.members[: known.everyone]]
         if policy == "relevant" or isinstance(policy, int):
             most = policy if isinstance(policy, int) else _SHOWN
             wanted = self._relevant(agent, known, before, most)
@@ -187,25 +186,25 @@ class Contacts:
 
     def _relevant(self, agent: Agent, known: _Known, before: Sequence[str], most: int) -> list[str]:
         """Return whom it talks to, whom it found, the persons, and whom its mission makes relevant, up to `most`."""
-        people = [person.id for person in self.directory.persons]
+        people = [person.id for person in self.registry.persons]
         always = dict.fromkeys([*people, *known.partners(), *known.found])
         room = most - len(always)
         if room <= 0:
             return list(always)
-        found, known_already = self.finding.by_mission(agent, max(_NEAR, 3 * most)), {*always, agent.id}
+        found, known_already = self.finder.by_mission(agent, max(_NEAR, 3 * most)), {*always, agent.id}
         best = dict.fromkeys(islice(self._allowed(agent, (i for i in found if i not in known_already)), 2 * most))
         # One who was shown stays as long as it is among twice as many: an edit elsewhere rarely moves anybody.
         stay = [contact_id for contact_id in before if contact_id in best]
         return [*always, *list(dict.fromkeys([*stay, *best]))[:room]]
 
     def _allowed(self, agent: Agent, ids: Iterable[str]) -> Iterable[str]:
-        if self.reach.is_free:
+        if self.rule.is_free:
             return ids
-        return (one for one in ids if one != agent.id and self.reach.allows(agent, self.directory.member(one)))
+        return (one for one in ids if one != agent.id and self.rule.allows(agent, self.registry.member(one)))
 
     def _chosen(self, agent: Agent, policy: ContactPolicy) -> list[str]:
         """Return whom a team, a list or a function names."""
-        agents = self.directory.get_agents()
+        agents = self.registry.get_agents()
         if policy == "team":
             own = agent.team
             return [one.id for one in agents if own and (is_within(one.team, own) or is_above(one.team, own))]
@@ -219,30 +218,37 @@ class Contacts:
             given = policy
         found: list[str] = []
         for one in given:
-            member = self.directory.find(getattr(one, "id", one))
+            member = self.registry.find(getattr(one, "id", one))
             if member is not None and not isinstance(policy, str):
                 found.append(member.id)
             else:
                 found += [other.id for other in agents if is_within(other.team, str(one))]
         return found
 
-    def _advice(self, asker: Member | None) -> str:
+    def advice(self, asker: Member | None) -> str:
+        """Return how a member finds others, for the sentence about an unknown id."""
         if isinstance(asker, Agent):
             return "search_agents finds others" if self.searches(asker) else "the others are in your chat list"
         return "intercom.search(…) finds others"
 
     # -- whom it finds ----------------------------------------------------------------------------------------------
 
-    def met(self, sender_id: str, receiver_id: str, seq: int) -> None:
+    def talk(self, tx: Transaction, sender_id: str, receiver_id: str, seq: int) -> None:
         """Two talk to each other, and know each other from now on."""
-        self.known(sender_id).talk(receiver_id, seq)
-        self.known(receiver_id).talk(sender_id, seq)
+        for one, other in ((sender_id, receiver_id), (receiver_id, sender_id)):
+            if other not in self.known(one).talked:
+                tx.add(ContactKnown(tx.seq(), one, other, "talked"))
+            self.known(one).talk(other, seq)
+
+    def talked(self, one_id: str, other_id: str, seq: int) -> None:
+        """Take from the log that one has talked to another; the latest time, where it talks to many."""
+        self.known(one_id).talk(other_id, seq)
 
     def search(self, query: str, limit: int, asker: Agent | None = None) -> list[Agent]:
         """Return the agents that have most to do with a query, best first; of those the asker may reach."""
-        agents = map(self.directory.get_agent, self.finding.by_query(query))
+        agents = map(self.registry.get_agent, self.finder.by_query(query))
         return list(
-            islice((one for one in agents if one is not asker and self.reach.allows(asker, one)), max(limit, 0))
+            islice((one for one in agents if one is not asker and self.rule.allows(asker, one)), max(limit, 0))
         )
 
     def find(self, tx: Transaction, asker: Agent, query: str, limit: int) -> list[Agent]:
@@ -252,5 +258,5 @@ class Contacts:
         new = [agent.id for agent in found if agent.id not in known.found]
         for contact_id in new:
             known.find(contact_id)
-            tx.add(ContactFound(asker.id, contact_id, tx.seq()))
+            tx.add(ContactKnown(tx.seq(), asker.id, contact_id, "found"))
         return found

@@ -1,4 +1,4 @@
-"""Agents found by a query or for a mission: indexes that follow the directory, and the vectors of their texts."""
+"""Agents found by a query or for a mission: indexes that follow the registry, and the vectors of their texts."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -17,21 +17,21 @@ _LONGEST_TEXT = 8_000  # characters of an agent that count for its meaning
 
 
 class Finder:
-    """Finds the agents of one directory; used under the store's lock.
+    """Finds the agents of one registry; used under the store's lock.
 
     Parameters
     ----------
-    directory : Registry
+    registry : Registry
         Who there is.
     embeddings : Embeddings, optional
         To find by meaning, too.
     """
 
-    def __init__(self, directory: Registry, embeddings: Embeddings | None = None) -> None:
+    def __init__(self, registry: Registry, embeddings: Embeddings | None = None) -> None:
         self.embeddings = embeddings
-        self._directory = directory
+        self._registry = registry
         self._index: AgentIndex | None = None
-        self._indexed = 0  # changes of the directory that the index has been told of
+        self._indexed = 0  # changes of the registry that the index has been told of
         self._relevance = Relevance()
         self._weighed = 0  # changes that it has been told of
         self._texts: tuple[int, list[str], list[str]] = (-1, [], [])
@@ -52,7 +52,7 @@ class Finder:
         """
         for changed in self._agents_since(self._weighed):
             self._relevance.put(changed.id, f"{changed.name} {changed.team}", changed.description)
-        self._weighed = self._directory.version
+        self._weighed = self._registry.version
         return self._relevance.ranked(agent.id, agent.mission or agent.description, near)
 
     def texts(self) -> list[str]:
@@ -60,9 +60,9 @@ class Finder:
         return self._all_texts()[1]
 
     def _all_texts(self) -> tuple[list[str], list[str]]:
-        version = self._directory.version
+        version = self._registry.version
         if self._texts[0] != version:
-            agents = self._directory.get_agents()
+            agents = self._registry.get_agents()
             texts = [f"{agent.name}: {agent.description}\n{agent.mission}"[:_LONGEST_TEXT] for agent in agents]
             self._texts = version, [agent.id for agent in agents], texts
         return self._texts[1:]
@@ -73,12 +73,12 @@ class Finder:
             self._index = AgentIndex()
         for changed in self._agents_since(self._indexed):
             self._index.put(changed.id, f"{changed.name} {changed.team}", changed.description, changed.mission)
-        self._indexed = self._directory.version
+        self._indexed = self._registry.version
         return self._index
 
     def _agents_since(self, n_changes: int) -> Iterator[Agent]:
-        for member_id in dict.fromkeys(self._directory.changes[n_changes:]):
-            member = self._directory.member(member_id)
+        for member_id in dict.fromkeys(self._registry.changes[n_changes:]):
+            member = self._registry.member(member_id)
             if isinstance(member, Agent):
                 yield member
 

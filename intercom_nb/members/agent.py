@@ -19,7 +19,7 @@ from intercom_nb.texts.names import checked_text, slug
 from intercom_nb.texts.turns import BEGIN
 from intercom_nb.tools import Tool
 
-__all__ = ["Agent", "agent_from", "become", "check_free", "has_made_id", "join"]
+__all__ = ["Agent", "agent_from", "become", "check_free", "has_made_id", "join", "own_code_of"]
 
 
 class Agent:
@@ -311,6 +311,11 @@ def agent_from(spec: AgentSpec, code: OwnCode) -> Agent:
 def has_made_id(agent: Agent) -> bool:
     """Return whether its id was made from its name, so that another may be made for it."""
     return agent._id_is_made  # noqa: SLF001 - the agent's own module
+
+
+def own_code_of(agent: Agent) -> OwnCode:
+    """Return the functions and the assistant behind the names of its spec."""
+    return agent._code  # noqa: SLF001 - the agent's own module
 
 
 def check_free(agent: Agent, owner: Owner) -> None:

@@ -5,7 +5,7 @@ from heapq import nlargest
 from itertools import chain, count
 
 from intercom_nb.errors import InvalidNameError, UnknownIdError, listed
-from intercom_nb.members.agent import Agent
+from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
 from intercom_nb.texts.names import plain_name
@@ -28,21 +28,30 @@ class Registry:
     ----------
     changes : list of str
         Ids of the members, each time one was added or changed.
-    advise : callable
+
+    Parameters
+    ----------
+    advise : callable, optional
         Says how a member finds others, for the sentence about an unknown id; of many members it names a few only.
-    reaches : callable
+    reaches : callable, optional
         Whether a member may know of another.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        advise: Callable[[Member | None], str] = lambda _: "",
+        reaches: Callable[[Member | None, Member], bool] = lambda _asker, _member: True,
+    ) -> None:
         self._members: dict[str, Member] = {}
         self._chats: dict[str, Chat] = {}
         self._by_name: dict[str, str] = {}
         self._by_plain_id: dict[str, str] = {}
         self._persons: list[Person] = []
         self.changes: list[str] = []
-        self.advise: Callable[[Member | None], str] = lambda _: ""
-        self.reaches: Callable[[Member | None, Member], bool] = lambda _asker, _member: True
+        self._versions: dict[str, int] = {}
+        self._advise = advise
+        self._reaches = reaches
 
     def __repr__(self) -> str:
         return f"<Registry of {len(self._members)} members, {len(self._chats)} chats>"
@@ -140,10 +149,10 @@ class Registry:
         self, given: object, right: Iterable[Member | Chat], asker_id: str | None = None, *, kind: str = "agent or chat"
     ) -> UnknownIdError:
         asker = self._members.get(asker_id or "")
-        known = [r.id for r in right if r.id != asker_id and (isinstance(r, Chat) or self.reaches(asker, r))]
+        known = [r.id for r in right if r.id != asker_id and (isinstance(r, Chat) or self._reaches(asker, r))]
         if len(self) <= _FEW:
             return UnknownIdError(given, known, kind=kind)
-        return UnknownIdError(given, _nearest(str(given), known), kind=kind, more=self.advise(asker))
+        return UnknownIdError(given, _nearest(str(given), known), kind=kind, more=self._advise(asker))
 
     def _find(self, given: object, asker_id: str | None) -> Member | Chat | None:
         """Look up an id, also in another case or in quotes, or an exact name; never the nearest guess."""
@@ -199,8 +208,9 @@ class Registry:
             made.append(place)
         return made
 
-    def add_member(self, member: Member) -> None:
-        """Enter a newcomer, under the id it has."""
+    def add_member(self, member: Member, version: int = 1) -> None:
+        """Enter a newcomer, under the id it has; with a higher version if the log knows it already."""
+        self._versions[member.id] = version
         self._members[member.id] = member
         self._by_name[member.name.casefold()] = member.id
         self._by_plain_id[member.id.casefold()] = member.id
@@ -208,9 +218,16 @@ class Registry:
             self._persons.append(member)
         self.changes.append(member.id)
 
-    def changed(self, member: Member) -> None:
-        """Note that others will see a member differently from now on."""
-        self.changes.append(member.id)
+    def version_of(self, member_id: str) -> int:
+        """Return the version of a member: 1 as it was added, and one more with each change."""
+        return self._versions[member_id]
+
+    def changed(self, member: Member, *, visibly: bool) -> int:
+        """Count a change of a member and return its version; a visible one counts for whoever is shown it."""
+        self._versions[member.id] += 1
+        if visibly:
+            self.changes.append(member.id)
+        return self._versions[member.id]
 
     def free_chat_id(self) -> str:
         """Return the id of the next chat."""
@@ -225,7 +242,7 @@ class Registry:
 def _free_id(member: Member, taken: set[str]) -> str:
     if member.id.casefold() not in taken:
         return member.id
-    if not member.id_is_made:
+    if not (has_made_id(member) if isinstance(member, Agent) else member.id_is_made):
         raise InvalidNameError(member.id, "is taken as an id; choose another one")
     return next(made for n in count(2) if (made := f"{member.id}-{n}").casefold() not in taken)
 

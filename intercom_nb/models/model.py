@@ -216,6 +216,11 @@ class Model:
         return self._client.address.app
 
     @property
+    def can_summarise(self) -> bool:
+        """Whether it can put a conversation into its own words; the offline assistant has none."""
+        return self.name != OFFLINE_MODEL
+
+    @property
     def is_stand_in(self) -> bool:
         """Whether an assistant of this process answers, rather than a server."""
         return self._client.address.app is not None

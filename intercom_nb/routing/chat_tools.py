@@ -101,26 +101,6 @@ class ChatTools:
         self._sent += 1
         return message
 
-    def carry_out(self, call: ToolCall, others: tuple[str, ...] = ()) -> tuple[str, bool]:
-        """Return what the model is told about its call, and whether the call failed.
-
-        Parameters
-        ----------
-        call : ToolCall
-            As the model wrote it.
-        others : tuple of str
-            Names of the agent's other tools, for the sentence about an unknown one; the search, where it has that.
-        """
-        name = plain_name(call.name).casefold()
-        tool = SEARCH_TOOL if name == SEARCH_TOOL.name and name in others else CHAT_TOOLS.get(name)
-        try:
-            if tool is None:
-                msg = f"there is no tool {call.name!r}; right would be one of: {listed([*CHAT_TOOLS, *others])}"
-                raise ToolCallError(msg)
-            return str(tool.function(self, **tool.parse(call.arguments))), False
-        except InterComError as error:
-            return f"Error: {error}", True
-
 
 CHAT_TOOLS: dict[str, Tool] = {
     function.__name__: Tool(function, method=True)

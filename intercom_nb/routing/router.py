@@ -1,7 +1,7 @@
 """Who says what to whom: checks the rules of chats, and puts what is accepted into a transaction.
 
 Every rule stands here once, for persons at the notebook and for models alike. The caller holds a transaction (and
-with it the store's lock); a method either raises and has changed nothing, or has changed the directory in memory
+with it the store's lock); a method either raises and has changed nothing, or has changed the registry in memory
 and added the facts that say so.
 """
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.errors import ChatRuleError, listed
-from intercom_nb.log.facts import AdminChanged, ChatCreated, Delivered, Held, MemberJoined, MemberLeft, Posted, Released
+from intercom_nb.log.facts import AdminLeft, AdminNamed, ChatCreated, Delivered, Held, MemberJoined, MemberLeft, Posted, Released
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent
@@ -40,13 +40,15 @@ class Router:
     ----------
     contacts : Contacts
         Who there is, and who may reach whom.
-    host : Owner
+    owner : Owner
         The service; chats made here belong to it.
     deliver : callable
         Called with a message, the ids of the agents and of the persons who receive it, and whether it waits for a
         person, once it is durable.
     let_go : callable
         Called with the channels whose mail waits no longer, once that is durable.
+    count : callable
+        Called with each accepted message, while it is being written.
     guard : Courtesy, optional
         Looks at what agents say to each other.
     """
@@ -54,15 +56,17 @@ class Router:
     def __init__(
         self,
         contacts: Contacts,
-        host: Owner,
+        owner: Owner,
         deliver: Deliver,
         *,
         let_go: Callable[[Sequence[str]], None],
+        count: Callable[[Message], None],
         guard: Courtesy | None = None,
     ) -> None:
         self.contacts = contacts
-        self._directory = contacts.directory
-        self._host = host
+        self._registry = contacts.registry
+        self._count = count
+        self._owner = owner
         self._deliver = deliver
         self._let_go = let_go
         self.guard = guard
@@ -85,13 +89,13 @@ class Router:
             If there is no such receiver or sender, or a rule of chats forbids it.
         """
         check_message(text)
-        sender = None if sender_id is None else self._directory.member(sender_id)
-        party = self._directory.party(receiver_id, sender.id if sender is not None else None)
+        sender = None if sender_id is None else self._registry.member(sender_id)
+        party = self._registry.party(receiver_id, sender.id if sender is not None else None)
         receivers = self._hearers(party, sender) if isinstance(party, Chat) else [self._other(party, sender)]
-        self.contacts.reach.check(sender, receivers, where=f" in {party.id}" if isinstance(party, Chat) else "")
+        self.contacts.rule.check(sender, receivers, where=f" in {party.id}" if isinstance(party, Chat) else "")
         seq = tx.seq()
         if sender is not None and not isinstance(party, Chat):
-            self.contacts.met(sender.id, party.id, seq)
+            self.contacts.talk(tx, sender.id, party.id, seq)
         message = Message(
             seq=seq,
             id=f"m-{seq}",
@@ -105,7 +109,8 @@ class Router:
         agents = tuple(member.id for member in receivers if isinstance(member, Agent))
         persons = tuple(member.id for member in receivers if not isinstance(member, Agent))
         tx.add(Posted(message, key))
-        deliveries = Delivered(seq, agents, "pending"), Delivered(seq, persons, "consumed")
+        self._count(message)
+        deliveries = Delivered(seq, agents, pending=True), Delivered(seq, persons, pending=False)
         tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
         held = self._guarded(tx, message, sender, party)
         tx.after(lambda: self._deliver(message, agents, persons, held=held))
@@ -117,7 +122,7 @@ class Router:
             return False
         if not isinstance(sender, Agent):
             # A person has a word with one of them, or with the group: that is what their mail was waiting for.
-            self.release(tx, [party.id])
+            self.release(tx, [party.id], None if sender is None else sender.id)
             return False
         name = channel_of(message)
         verdict = self.guard.hear(message)
@@ -126,7 +131,7 @@ class Router:
                 "; they are told" if verdict.tell else "; their mail there waits for a person" if verdict.hold else ""
             )
             text = f"{message.id} in {name}: {verdict.why}, {verdict.n} in a row{told}"
-            tx.note("courtesy", text, agent_id=sender.id, chat_id=message.chat_id)
+            tx.note("courtesy", text, agent_id=sender.id, chat_id=message.chat_id, reason=verdict.why)
         if verdict.hold:
             tx.add(Held(name, message.seq))
         return name in self.guard.held
@@ -135,12 +140,12 @@ class Router:
         """Return whether a message waits for a person."""
         return self.guard is not None and channel_of(message) in self.guard.held
 
-    def release(self, tx: Transaction, ids: Iterable[str]) -> list[str]:
+    def release(self, tx: Transaction, ids: Iterable[str], by_id: str | None = None) -> list[str]:
         """Deliver what waits between these parties, or all that waits; return the channels in which something did."""
         channels = [] if self.guard is None else self.guard.concerns(ids)
         for name in channels:
             tx.add(Released(name, tx.seq()))
-            tx.note("released", f"what waited in {name} is delivered")
+            tx.note("released", f"what waited in {name} is delivered", by_id=by_id)
             if self.guard is not None:
                 self.guard.release(name)
         if channels:
@@ -151,13 +156,14 @@ class Router:
         """Accept a text from the program that a run is given to read at once: it wakes nobody and is never pending."""
         seq = tx.seq()
         message = Message(seq, f"m-{seq}", text, None, agent_id, None, tx.time, run_id)
-        tx.add(Posted(message, key), Delivered(seq, (agent_id,), "pending"))
+        tx.add(Posted(message, key), Delivered(seq, (agent_id,), pending=True))
+        self._count(message)
         tx.after(lambda: self._deliver(message, (), (), held=False))
         return message
 
     def _other(self, receiver: Member, sender: Member | None) -> Member:
         if receiver is sender:
-            others = listed(m.id for m in self._directory.members if m is not sender)
+            others = listed(m.id for m in self._registry.members if m is not sender)
             msg = f"{receiver.id!r} is your own id; right would be one of: {others}"
             raise ChatRuleError(msg)
         return receiver
@@ -167,7 +173,7 @@ class Router:
             msg = f"a message in {chat.id} needs a sender: give sender_id, one of {listed(chat.roster)}"
             raise ChatRuleError(msg)
         _check_member(chat, sender)
-        hearers = [self._directory.member(member_id) for member_id in chat.roster if member_id != sender.id]
+        hearers = [self._registry.member(member_id) for member_id in chat.roster if member_id != sender.id]
         if not hearers:
             msg = f"{chat.id} has no other member left, so nobody would read it; write to an agent directly"
             raise ChatRuleError(msg)
@@ -183,13 +189,13 @@ class Router:
         UnknownIdError, InvalidNameError, ChatRuleError
             If a member is unknown, the name cannot be used, or there are fewer than three.
         """
-        admin = self._directory.member(admin_id)
+        admin = self._registry.member(admin_id)
         title = checked_name(name, kind="chat")
         about = clean(str(description))
         if isinstance(agent_ids, str):
             msg = f"agent_ids should be a list of ids, not the text {agent_ids!r}"
             raise ChatRuleError(msg)
-        members = {member.id: member for member in [admin, *(self._directory.member(i, admin.id) for i in agent_ids)]}
+        members = {member.id: member for member in [admin, *(self._registry.member(i, admin.id) for i in agent_ids)]}
         if len(members) < _FEWEST:
             others = listed(member_id for member_id in members if member_id != admin.id)
             msg = (
@@ -197,15 +203,17 @@ class Router:
                 "name two others at least, or write to a single one with send_message"
             )
             raise ChatRuleError(msg)
-        self.contacts.reach.check_group(members.values(), members.values())
-        chat = Chat(self._directory.free_chat_id(), title, about, admin.id, self._host)
-        self._directory.add_chat(chat)
+        self.contacts.rule.check_group(members.values(), members.values())
+        chat = Chat(self._registry.free_chat_id(), title, about, admin.id, self._owner)
+        self._registry.add_chat(chat)
         seq = tx.seq()
-        tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, admin.id, micros(tx.time)))
+        tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, micros(tx.time)))
+        tx.add(AdminNamed(chat.id, admin.id, tx.seq()))
         for member_id in members:
             chat.roster[member_id] = None
-            tx.add(MemberJoined(chat.id, member_id, seq))
-        tx.note("chat_created", f"{admin.id} created {chat.id} ({chat.name})", agent_id=admin.id, chat_id=chat.id)
+            tx.add(MemberJoined(chat.id, member_id, tx.seq()))
+        text = f"{admin.id} created {chat.id} ({chat.name})"
+        tx.note("chat_created", text, by_id=admin.id, agent_id=admin.id, chat_id=chat.id)
         return chat
 
     def add_member(self, tx: Transaction, admin_id: str, agent_id: str, chat_id: str) -> tuple[Member, Chat]:
@@ -217,14 +225,15 @@ class Router:
             If somebody is unknown, the caller is not the admin, or the member is already in.
         """
         chat, admin = self._as_admin(admin_id, chat_id)
-        member = self._directory.member(agent_id, admin.id)
+        member = self._registry.member(agent_id, admin.id)
         if member.id in chat.roster:
             msg = f"{member.id} is already a member of {chat.id}; its members are: {listed(chat.roster)}"
             raise ChatRuleError(msg)
-        self.contacts.reach.check_group(map(self._directory.member, chat.roster), [member])
+        self.contacts.rule.check_group(map(self._registry.member, chat.roster), [member])
         chat.roster[member.id] = None
         tx.add(MemberJoined(chat.id, member.id, tx.seq()))
-        tx.note("member_added", f"{admin.id} added {member.id} to {chat.id}", agent_id=member.id, chat_id=chat.id)
+        text = f"{admin.id} added {member.id} to {chat.id}"
+        tx.note("member_added", text, by_id=admin.id, agent_id=member.id, chat_id=chat.id)
         return member, chat
 
     def remove_member(self, tx: Transaction, admin_id: str, agent_id: str, chat_id: str) -> tuple[Member, Chat]:
@@ -236,13 +245,14 @@ class Router:
             If somebody is unknown, the caller is not the admin, or the member is not in.
         """
         chat, admin = self._as_admin(admin_id, chat_id)
-        member = self._directory.member(agent_id)
+        member = self._registry.member(agent_id)
         if member is admin:
             msg = f"you are the admin of {chat.id} yourself; to go, call leave_chat"
             raise ChatRuleError(msg)
         _check_member(chat, member)
         self._part(tx, chat, member)
-        tx.note("member_removed", f"{admin.id} removed {member.id} from {chat.id}", agent_id=member.id, chat_id=chat.id)
+        text = f"{admin.id} removed {member.id} from {chat.id}"
+        tx.note("member_removed", text, by_id=admin.id, agent_id=member.id, chat_id=chat.id)
         return member, chat
 
     def leave(self, tx: Transaction, agent_id: str, chat_id: str) -> Chat:
@@ -253,25 +263,25 @@ class Router:
         UnknownIdError, ChatRuleError
             If there is no such chat, or the caller is not in it.
         """
-        member = self._directory.member(agent_id)
-        chat = self._directory.chat(chat_id, member.id)
+        member = self._registry.member(agent_id)
+        chat = self._registry.chat(chat_id, member.id)
         _check_member(chat, member)
         self._part(tx, chat, member)
-        tx.note("member_left", f"{member.id} left {chat.id}", agent_id=member.id, chat_id=chat.id)
+        tx.note("member_left", f"{member.id} left {chat.id}", by_id=member.id, agent_id=member.id, chat_id=chat.id)
         if chat.admin_id == member.id and chat.roster:
             chat.admin_id = next(iter(chat.roster))
-            tx.add(AdminChanged(tx.seq(), chat.id, chat.admin_id))
+            tx.add(AdminLeft(chat.id, tx.seq()), AdminNamed(chat.id, chat.admin_id, tx.seq()))
             text = f"{chat.admin_id} is now the admin of {chat.id}"
             tx.note("admin_changed", text, agent_id=chat.admin_id, chat_id=chat.id)
         return chat
 
     def search(self, tx: Transaction, agent_id: str, query: str, limit: int) -> list[Agent]:
         """Return the agents that have most to do with a query; the asker knows them from now on."""
-        return self.contacts.find(tx, self._directory.get_agent(agent_id), query, limit)
+        return self.contacts.find(tx, self._registry.get_agent(agent_id), query, limit)
 
     def _as_admin(self, admin_id: str, chat_id: str) -> tuple[Chat, Member]:
-        admin = self._directory.member(admin_id)
-        chat = self._directory.chat(chat_id, admin.id)
+        admin = self._registry.member(admin_id)
+        chat = self._registry.chat(chat_id, admin.id)
         if chat.admin_id != admin.id:
             msg = f"only its admin {chat.admin_id} adds and removes members of {chat.id}; ask {chat.admin_id} to do it"
             raise ChatRuleError(msg)

@@ -2,17 +2,18 @@
 
 What a call may read is what the last one of that conversation read, as its server counted, and one token for every
 three bytes that were added; without such a count, one token for every three bytes of the whole request. What it may
-write is `max_output_tokens` where that is set, else the most that its model has written so far. Nothing here looks
-at a conversation as a whole: a desk keeps a running count of its bytes.
+write is ``max_output_tokens`` of its settings where that is set, else the most that its model has written so far. Nothing here looks
+at a conversation as a whole: a state keeps a running count of its bytes.
 """
 
 import asyncio
 from collections.abc import Iterable
 
 from intercom_nb.limits import Limits, Spent
-from intercom_nb.models import Model, Usage
+from intercom_nb.models import Usage
 from intercom_nb.models.prices import Prices
 from intercom_nb.runs.agent_state import AgentState, Run
+from intercom_nb.runs.halts import Halts
 from intercom_nb.runs.lifecycle import Lifecycle
 
 __all__ = ["BYTES_PER_TOKEN", "Budget"]
@@ -31,48 +32,48 @@ class Budget:
 
     Parameters
     ----------
-    lifecycle, prices, max_output_tokens
+    lifecycle, prices, halts
         Of the same service.
     waits : bool
         Whether a call waits for those in flight where they might need what it needs. In a recording that is played
         the order of the calls is given, and each has room, for it had.
     """
 
-    def __init__(self, lifecycle: Lifecycle, prices: Prices, max_output_tokens: int | None, *, waits: bool) -> None:
+    def __init__(self, lifecycle: Lifecycle, prices: Prices, halts: Halts, *, waits: bool) -> None:
         self._waits = waits
         self._lifecycle = lifecycle
         self._prices = prices
-        self._max_output_tokens = max_output_tokens
+        self._halts = halts
         self._most_written: dict[str, int] = {}
         self._reserved: dict[str, Spent] = {}
         self._in_flight = Spent()  # the sum of those
         self._waiting: list[asyncio.Future[None]] = []
 
-    def tokens_of(self, desk: AgentState, run: Run) -> int:
+    def tokens_of(self, state: AgentState, run: Run) -> int:
         """Return how many tokens the next request of a run may have at most."""
-        size = self._request_bytes(desk, run)
-        known_bytes, known_tokens = desk.measured
+        size = self._request_bytes(state, run)
+        known_bytes, known_tokens = state.measured
         return known_tokens + -(-max(size - known_bytes, 0) // BYTES_PER_TOKEN)
 
-    def _request_bytes(self, desk: AgentState, run: Run) -> int:
-        return desk.bytes + desk.tool_bytes + len(run.instructions.encode()) + len((run.chat_list or "").encode())
+    def _request_bytes(self, state: AgentState, run: Run) -> int:
+        return state.bytes + state.tool_bytes + len(run.instructions.encode()) + len((run.chat_list or "").encode())
 
-    async def reserve(self, desk: AgentState, run: Run) -> bool:
+    async def reserve(self, state: AgentState, run: Run) -> bool:
         """Set aside what a call may use, once there is room for it; return False if no limit leaves any.
 
         A limit of the whole service pauses it; an agent that meets its own is left alone until `resume`.
         """
-        need = self._need(run.model, self.tokens_of(desk, run))
+        need = self._need(run, self.tokens_of(state, run))
         while self._lifecycle.state == "running":
-            if own := _over(desk.agent.limits, desk.spent, need):
-                desk.met = own
+            if own := _over(state.agent.limits, state.spent, need):
+                self._halts.meet(state, own)
                 return False
             spent, limits = self._lifecycle.spent, self._lifecycle.limits
             if limit := _over(limits, spent, need):
                 self._lifecycle.halt("paused", limit)
                 return False
             if not (self._waits and _over(limits, spent, need, self._in_flight)):
-                self._reserved[desk.agent.id] = need
+                self._reserved[state.agent.id] = need
                 self._in_flight.tokens += need.tokens
                 self._in_flight.usd += need.usd
                 return True
@@ -82,14 +83,15 @@ class Budget:
             await freed
         return False
 
-    def _need(self, model: Model, read: int) -> Spent:
-        seen = self._most_written.get(model.name, _FIRST_OUTPUT)
-        written = seen if self._max_output_tokens is None else self._max_output_tokens
-        return Spent(tokens=read + written, usd=self._prices.at_most(model, read, written))
+    def _need(self, run: Run, read: int) -> Spent:
+        seen = self._most_written.get(run.model.name, _FIRST_OUTPUT)
+        most = run.settings.max_output_tokens
+        written = seen if most is None else most
+        return Spent(tokens=read + written, usd=self._prices.at_most(run.model, read, written))
 
-    def release(self, desk: AgentState) -> None:
+    def release(self, state: AgentState) -> None:
         """Give back what was set aside: the call has ended, and what it used is counted."""
-        given = self._reserved.pop(desk.agent.id, None)
+        given = self._reserved.pop(state.agent.id, None)
         if given is not None:
             self._in_flight.tokens -= given.tokens
             # A sum of floats that has lost its last part should be 0, and may be a little beside it.
@@ -99,23 +101,23 @@ class Budget:
                 if not freed.done():
                     freed.set_result(None)
 
-    def measure(self, desk: AgentState, run: Run, usage: Usage) -> None:
+    def measure(self, state: AgentState, run: Run, usage: Usage) -> None:
         """Learn from what a server counted; called before the answer joins the conversation."""
         if usage.input_tokens:
-            desk.measured = self._request_bytes(desk, run), usage.input_tokens
+            state.measured = self._request_bytes(state, run), usage.input_tokens
         if usage.output_tokens:
             most = self._most_written.get(run.model.name, 0)
             self._most_written[run.model.name] = max(most, usage.output_tokens)
 
-    def wrap_up(self, desk: AgentState) -> list[tuple[str, str]]:
+    def wrap_up(self, state: AgentState) -> list[tuple[str, str]]:
         """Return what to tell an agent, once, when nine tenths of a limit are used: key and text of each remark."""
         lifecycle = self._lifecycle
         everybody = _shares(lifecycle.limits, lifecycle.spent, lifecycle.seconds)
-        own = _shares(desk.agent.limits, desk.spent)
+        own = _shares(state.agent.limits, state.spent)
         remarks = []
         for who, shares in (("you all together", everybody), ("you", own)):
-            keys = {f"wrap-up:{desk.agent.id}:{who}:{what}:{limit:g}": what for what, limit in shares.items()}
-            if keys and not keys.keys() & desk.told:
+            keys = {f"wrap-up:{state.agent.id}:{who}:{what}:{limit:g}": what for what, limit in shares.items()}
+            if keys and not keys.keys() & state.told:
                 key = next(iter(keys))
                 remarks.append((key, _WRAP_UP.format(share=_WRAP_UP_AT, what=_CALLED[keys[key]], who=who)))
         return remarks

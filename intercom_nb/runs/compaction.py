@@ -6,18 +6,18 @@ keeps every item and says which of them were replaced, and by what.
 """
 
 import re
+from collections.abc import Callable
 
 from intercom_nb.errors import ModelError
 from intercom_nb.messages import Item
 from intercom_nb.models import Origin, Reply, Tape
-from intercom_nb.models.offline import OFFLINE_MODEL
 from intercom_nb.models.price_list import context_window
-from intercom_nb.runs.agent_state import AgentState, Options, Run
+from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.budget import BYTES_PER_TOKEN, Budget
 from intercom_nb.runs.conversations import Conversations, size_of
 from intercom_nb.texts.turns import turn_text
 
-__all__ = ["Memory", "is_too_long"]
+__all__ = ["Compaction", "is_too_long"]
 
 _SHARE = 0.6  # of a model's window: what it writes, and a long turn, need the rest
 _KEPT = 0.25  # of the budget: the newest turns, which stay as they are
@@ -56,37 +56,39 @@ def is_too_long(error: ModelError) -> bool:
     return error.status not in _NEVER_TOO_LONG and _TOO_LONG.search(str(error)) is not None
 
 
-class Memory:
+class Compaction:
     """Decides when and where a conversation is cut, and asks for what takes the place of what is cut off."""
 
-    def __init__(self, conversations: Conversations, budget: Budget, tape: Tape, options: Options) -> None:
+    def __init__(
+        self, conversations: Conversations, budget: Budget, tape: Tape, context: Callable[[], int | None]
+    ) -> None:
         self._conversations = conversations
         self._budget = budget
         self._tape = tape
-        self._options = options
+        self._context = context
 
-    def limit(self, desk: AgentState, run: Run) -> int:
+    def limit(self, state: AgentState, run: Run) -> int:
         """Return how many tokens a request of this agent may have before its conversation is compacted."""
-        given = desk.agent.context or self._options.context
+        given = state.agent.spec.context or self._context()
         if given is None:
             # A stand-in is in no list, and to look into it for the first time takes a tenth of a second.
             given = int(_SHARE * context_window("" if run.model.is_stand_in else run.model.name))
-        return min(given, desk.most_tokens or given)
+        return min(given, state.most_tokens or given)
 
-    def is_due(self, desk: AgentState, run: Run) -> bool:
+    def is_due(self, state: AgentState, run: Run) -> bool:
         """Tell whether a conversation is to be compacted before the next call."""
-        return self._budget.tokens_of(desk, run) > self.limit(desk, run) and self.cut(desk, run) > 0
+        return self._budget.tokens_of(state, run) > self.limit(state, run) and self.cut(state, run) > 0
 
-    def learn(self, desk: AgentState, run: Run) -> None:
+    def learn(self, state: AgentState, run: Run) -> None:
         """Remember that a request was too long for its server."""
-        desk.most_tokens = max(1, int(_SHARE * min(self._budget.tokens_of(desk, run), self.limit(desk, run))))
+        state.most_tokens = max(1, int(_SHARE * min(self._budget.tokens_of(state, run), self.limit(state, run))))
 
-    def cut(self, desk: AgentState, run: Run, *, keep: bool = True) -> int:
+    def cut(self, state: AgentState, run: Run, *, keep: bool = True) -> int:
         """Return before which item a conversation is cut; 0 if there is nothing that could be replaced."""
-        conversation, turn = self._conversations.of(desk), run.turn_idx - desk.base
-        room = int(_KEPT * self.limit(desk, run) * BYTES_PER_TOKEN) if keep else 0
+        conversation, turn = self._conversations.of(state), run.turn_idx - state.base
+        room = int(_KEPT * self.limit(state, run) * BYTES_PER_TOKEN) if keep else 0
         cut = 0
-        for n in range(turn, desk.replaced, -1):
+        for n in range(turn, state.replaced, -1):
             if n < turn:
                 room -= size_of(conversation[n])
             if conversation[n].get("role") == "user":
@@ -104,12 +106,11 @@ class Memory:
         except ModelError:
             async with self._tape.committing(origin.agent_id):
                 pass  # the server would not, and a recording says so: a summary may do
-        if run.model.name == OFFLINE_MODEL:
+        if not run.model.can_summarise:
             return "dropped", [_turn(_DROPPED)], None
         try:
-            reply = await run.model.respond(
-                run.instructions, [*older, _turn(_ASK)], [], origin, max_output_tokens=self._options.max_output_tokens
-            )
+            asked = [*older, _turn(_ASK)]
+            reply = await run.model.respond(run.instructions, asked, [], origin, settings=run.settings)
         except ModelError:
             return "dropped", [_turn(_DROPPED)], None
         if not reply.text.strip() or reply.calls:

@@ -94,14 +94,6 @@ class NoteTools:
         lines = [f"{moment(at):%Y-%m-%d %H:%M}  {_one_line(text)}" for text, at in found]
         return "\n".join(lines) or "you have no note about that"
 
-    def carry_out(self, call: ToolCall) -> tuple[str, bool]:
-        """Return what the model is told about its call, and whether the call failed."""
-        tool = NOTE_TOOLS[plain_name(call.name).casefold()]
-        try:
-            return str(tool.function(self, **tool.parse(call.arguments))), False
-        except InterComError as error:
-            return f"Error: {error}", True
-
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())

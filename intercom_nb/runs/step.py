@@ -5,33 +5,48 @@ did to others are committed together. So a stored conversation is always whole, 
 can happen again.
 """
 
-import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from intercom_nb.errors import ModelError, ToolCallError
-from intercom_nb.log.facts import RunEnded, StepTaken, ToolCalled
+from intercom_nb.log.facts import Reason, RunEnded, StepCommitted, StepTaken, ToolCalled, ToolReturned
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros, now
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.messages import Item
 from intercom_nb.models import Origin, Reply, Tape, Usage
-from intercom_nb.routing.chat_tools import CHAT_TOOLS, SEARCH_TOOL, ChatTools
+from intercom_nb.models.prices import Prices
 from intercom_nb.routing.router import Router
-from intercom_nb.runs.agent_state import AgentState, Options, Run
+from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.budget import Budget
-from intercom_nb.runs.compaction import Memory, is_too_long
+from intercom_nb.runs.compaction import Compaction, is_too_long
 from intercom_nb.runs.conversations import Conversations
 from intercom_nb.runs.lifecycle import Lifecycle
-from intercom_nb.runs.notes import NOTE_TOOLS, Notes, NoteTools
 from intercom_nb.runs.runtime import result_of
-from intercom_nb.texts.names import clean, plain_name
+from intercom_nb.runs.toolset import OWN, Output, Toolsets
+from intercom_nb.texts.names import clean
 from intercom_nb.tools import Tool, ToolCall
 
-__all__ = ["Steps"]
+__all__ = ["Circumstances", "Steps"]
 
 _UNKNOWN_OUTCOME = "Error: the process ended while this tool was at work; find out what came of it before calling again"
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """The parts of one service that its steps work with."""
+
+    store: Store
+    lifecycle: Lifecycle
+    conversations: Conversations
+    router: Router
+    toolsets: Toolsets
+    budget: Budget
+    compaction: Compaction
+    prices: Prices
+    tape: Tape
 
 
 class Steps:
@@ -39,145 +54,134 @@ class Steps:
 
     Parameters
     ----------
-    store, conversations, lifecycle, tape, options
-        Of the same service.
+    parts : Circumstances
+        What they work with.
     ended : callable
-        Called with the desk and the reason once the end of a run is durable.
+        Called with the agent's state and the reason once the end of a run is durable.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        conversations: Conversations,
-        lifecycle: Lifecycle,
-        tape: Tape,
-        *,
-        options: Options,
-        ended: Callable[[AgentState, str], None],
-    ) -> None:
-        self._store = store
-        self._conversations = conversations
-        self._lifecycle = lifecycle
-        self._tape = tape
-        self._options = options
+    def __init__(self, parts: Circumstances, ended: Callable[[AgentState, str], None]) -> None:
+        self._store = parts.store
+        self._lifecycle = parts.lifecycle
+        self._conversations = parts.conversations
+        self._router = parts.router
+        self._toolsets = parts.toolsets
+        self._compaction = parts.compaction
+        self._prices = parts.prices
+        self._tape = parts.tape
         self._ended = ended
-        self.budget = Budget(lifecycle, options.prices, options.max_output_tokens, waits=tape.live)
-        self._memory = Memory(conversations, self.budget, tape, options)
-        self.notes = Notes(store)
-        self.router: Router | None = None
+        self.budget = parts.budget
 
-    def take(self, tx: Transaction, desk: AgentState, run: Run, chat_list: str | None = None) -> None:
+    def take(self, tx: Transaction, state: AgentState, run: Run, chat_list: str | None = None) -> None:
         """Let a run read the pending mail, and what its agent is to be told besides."""
-        mail, desk.inbox = desk.inbox, []
-        guard = self._routed().guard
-        due = self.budget.wrap_up(desk) + ([] if guard is None else guard.remarks(desk.agent.id))
-        for key, text in due:
-            if key in desk.told:
-                continue
-            mail.append(self._routed().remark(tx, text, desk.agent.id, run.run_id, key=key))
-            desk.told.add(key)
-        self._conversations.take(tx, desk, run, mail, chat_list)
+        mail, state.inbox = state.inbox, []
+        guard = self._router.guard
+        for key, text in self.budget.wrap_up(state) + ([] if guard is None else guard.remarks(state.agent.id)):
+            if key not in state.told:
+                mail.append(self._router.remark(tx, text, state.agent.id, run.run_id, key=key))
+                state.told.add(key)
+        self._conversations.take(tx, state, run, mail, chat_list)
 
-    def _routed(self) -> Router:
-        assert self.router is not None  # noqa: S101 - set by the service that makes both
-        return self.router
+    # -- thinking ---------------------------------------------------------------------------------------------------
 
-    async def think(self, desk: AgentState, run: Run) -> Reply | None:
+    async def think(self, state: AgentState, run: Run) -> Reply | None:
         """Ask the model; or take up what it had answered when tools were interrupted; None if a limit forbids it."""
-        if run.held is not None:
-            calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.held if "arguments" in i]
-            return Reply(run.held, tuple(calls), "", run.model.name, Usage(), None, 0.0)
-        if desk.agent.mail == "asap" and desk.inbox:
-            async with self._tape.taking(desk.agent.id) as allowed:
-                if allowed:
-                    with self._store.transaction() as tx:
-                        self.take(tx, desk, run)
-        desk.tool_bytes = sum(tool.bytes for tool in self._tools(desk))
-        conversation = self._conversations.of(desk)  # read from the log here at the latest: its size is known now
-        desk.doing = "thinking"
-        if self._memory.is_due(desk, run) and not await self._compact(desk, run, self._memory.cut(desk, run)):
+        if run.waiting_items is not None:
+            calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.waiting_items if "arguments" in i]
+            return Reply(run.waiting_items, tuple(calls), "", run.model.name, Usage(), None, 0.0)
+        if state.agent.spec.mail == "asap" and state.inbox:
+            await self._take_between(state, run)
+        state.tool_bytes = self._toolsets.of(state.agent).bytes
+        conversation = self._conversations.of(state)  # read from the log here at the latest: its size is known now
+        state.doing = "thinking"
+        due = self._compaction.is_due(state, run)
+        if due and not await self._compact(state, run, self._compaction.cut(state, run)):
             return None
-        if not await self.budget.reserve(desk, run):
+        if not await self.budget.reserve(state, run):
             return None
         try:
-            return await self._ask(desk, run, conversation)
+            return await self._ask(state, run, conversation)
         except ModelError as error:
-            cut = self._memory.cut(desk, run, keep=False)
+            cut = self._compaction.cut(state, run, keep=False)
             if not is_too_long(error) or not cut:
                 raise
-        async with self._tape.committing(desk.agent.id):
+        async with self._tape.committing(state.agent.id):
             pass  # the call that was refused has a place of its own in a recording
-        self._memory.learn(desk, run)
-        self.budget.release(desk)
-        if not (await self._compact(desk, run, cut) and await self.budget.reserve(desk, run)):
+        self._compaction.learn(state, run)
+        self.budget.release(state)
+        if not (await self._compact(state, run, cut) and await self.budget.reserve(state, run)):
             return None
-        return await self._ask(desk, run, conversation)
+        return await self._ask(state, run, conversation)
 
-    async def _compact(self, desk: AgentState, run: Run, cut: int) -> bool:
+    async def _take_between(self, state: AgentState, run: Run) -> None:
+        async with self._tape.taking(state.agent.id) as allowed:
+            if allowed:
+                with self._store.transaction() as tx:
+                    self.take(tx, state, run)
+
+    async def _compact(self, state: AgentState, run: Run, cut: int) -> bool:
         """Put something shorter in the place of all before `cut`; return False if a limit forbids it."""
-        if not await self.budget.reserve(desk, run):
+        if not await self.budget.reserve(state, run):
             return False
-        before = self.budget.tokens_of(desk, run)
-        origin = Origin(desk.agent.id, run.run_id, run.step)
-        how, items, reply = await self._memory.shorten(run, self._conversations.of(desk)[:cut], origin)
-        async with self._tape.committing(desk.agent.id):
+        before = self.budget.tokens_of(state, run)
+        origin = Origin(state.agent.id, run.run_id, run.step)
+        how, items, reply = await self._compaction.shorten(run, self._conversations.of(state)[:cut], origin)
+        async with self._tape.committing(state.agent.id):
             with self._store.transaction() as tx:
                 if reply is not None:
-                    reply = replace(reply, usd=self._options.prices.of(run.model, reply))
-                    tx.add(replace(self._step_fact(tx, desk, run, reply), kind="compact"))
+                    self._count(state, run, reply := replace(reply, usd=self._prices.of(run.model, reply)))
+                    tx.add(self._fact(tx, state, run, reply, kind="compact"))
                     run.step, run.first_step = run.step + 1, run.first_step + 1
-                self._conversations.replace(tx, desk, run, cut, by=items, how=how)
-                after = self.budget.tokens_of(desk, run)
+                self._conversations.replace(tx, state, run, cut, by=items, how=how)
+                after = self.budget.tokens_of(state, run)
                 size = f"about {before:,} tokens, now {after:,}"
-                text = f"the oldest {cut} items of {desk.agent.id} were replaced ({how}): {size}"
-                tx.note("compacted", text, agent_id=desk.agent.id)
-        self.budget.release(desk)
+                text = f"the oldest {cut} items of {state.agent.id} were replaced ({how}): {size}"
+                tx.note("compacted", text, agent_id=state.agent.id, run_id=run.run_id, reason=how)
+        self.budget.release(state)
         return True
 
-    async def _ask(self, desk: AgentState, run: Run, conversation: list[Item]) -> Reply:
+    async def _ask(self, state: AgentState, run: Run, conversation: list[Item]) -> Reply:
         request = list(conversation)
         if run.chat_list is not None:
-            idx = run.turn_idx - desk.base
+            idx = run.turn_idx - state.base
             request[idx] = {**request[idx], "content": f"Chat list:\n{run.chat_list}\n\n{request[idx]['content']}"}
-        origin, most = Origin(desk.agent.id, run.run_id, run.step), self._options.max_output_tokens
-        tools = [tool.schema for tool in self._tools(desk)]
-        reply = await run.model.respond(run.instructions, request, tools, origin, max_output_tokens=most)
-        self.budget.measure(desk, run, reply.usage)
-        return replace(reply, usd=self._options.prices.of(run.model, reply))
+        origin, tools = Origin(state.agent.id, run.run_id, run.step), self._toolsets.of(state.agent).schemas
+        reply = await run.model.respond(run.instructions, request, tools, origin, settings=run.settings)
+        self.budget.measure(state, run, reply.usage)
+        return replace(reply, usd=self._prices.of(run.model, reply))
 
-    def _tools(self, desk: AgentState) -> list[Tool]:
-        search = [SEARCH_TOOL] if self._routed().contacts.searches(desk.agent) else []
-        own_notes = NOTE_TOOLS.values() if desk.agent.notes else ()
-        return [*CHAT_TOOLS.values(), *search, *own_notes, *desk.agent.tools]
+    # -- acting -----------------------------------------------------------------------------------------------------
 
-    async def act(self, desk: AgentState, run: Run, reply: Reply) -> None:
-        """Let the agent's own tools work, one after the other; the chat tools follow when the step is committed."""
-        own = {tool.name.casefold(): tool for tool in desk.agent.tools}
-        named = [(n, call, own.get(plain_name(call.name).casefold())) for n, call in enumerate(reply.calls)]
+    async def act(self, state: AgentState, run: Run, reply: Reply) -> None:
+        """Let the agent's own tools work, one after the other; the package's follow when the step is committed."""
+        toolset = self._toolsets.of(state.agent)
+        named = [(n, call, toolset.own(call)) for n, call in enumerate(reply.calls)]
         todo = [(n, call, tool) for n, call, tool in named if tool is not None]
         if not todo:
             return
-        desk.doing = "acting"
+        state.doing = "acting"
         with self._store.transaction() as tx:
-            if run.held is None:
-                tx.add(self._step_fact(tx, desk, run, reply, held=True))
-                run.held = reply.items
-            for n, call, tool in todo:
+            if run.waiting_items is None:
+                self._count(state, run, reply)
+                tx.add(self._fact(tx, state, run, reply, waits=True))
+                run.waiting_items = reply.items
+            for n, _, _ in todo:
                 if n in run.outputs and run.outputs[n] is None:
                     run.outputs[n] = _UNKNOWN_OUTCOME, True
-                    at = micros(tx.time)
-                    facts = (run.run_id, run.step, n, call.call_id, tool.name, call.arguments, at)
-                    tx.add(ToolCalled(*facts, at, _UNKNOWN_OUTCOME, 1))
+                    tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), micros(tx.time), _UNKNOWN_OUTCOME, 1))
         for n, call, tool in todo:
             if n not in run.outputs:
                 run.outputs[n] = None
                 await self._call(run, n, call, tool)
 
     async def _call(self, run: Run, n: int, call: ToolCall, tool: Tool) -> None:
-        began_at = micros(now())
-        facts = (run.run_id, run.step, n, call.call_id, tool.name, call.arguments, began_at)
         with self._store.transaction() as tx:
-            tx.add(ToolCalled(*facts))
+            began_at = micros(now())
+            tx.add(
+                ToolCalled(
+                    run.run_id, run.step, n, tx.seq(), None, call.call_id, tool.name, OWN, call.arguments, began_at
+                )
+            )
         await result_of(tx.done)  # a tool may do things outside: that it began is known before it does
         raised = ""
         try:
@@ -185,114 +189,161 @@ class Steps:
         except ToolCallError as error:
             output, failed = f"Error: {error}", True
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
-            raised = f"{type(error).__name__}: {error}"
-            output, failed = f"Error: {clean(raised)}", True
+            raised = clean(f"{type(error).__name__}: {error}")
+            output, failed = f"Error: {raised}", True
         with self._store.transaction() as tx:
-            tx.add(ToolCalled(*facts, micros(tx.time), output, int(failed)))
+            tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), micros(tx.time), output, int(failed)))
             if raised:
-                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {clean(raised)}")
+                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {raised}", run_id=run.run_id)
         run.outputs[n] = output, failed
 
-    def _step_fact(self, tx: Transaction, desk: AgentState, run: Run, reply: Reply, *, held: bool = False) -> StepTaken:
+    # -- committing -------------------------------------------------------------------------------------------------
+
+    def _count(self, state: AgentState, run: Run, reply: Reply) -> None:
+        """Count what a call has cost, and give back what was set aside for it; once for each call."""
         used = reply.usage
-        if run.held is None:
-            for spent in (self._lifecycle.spent, desk.spent):
-                spent.steps += 1
-                spent.tokens += (used.input_tokens or 0) + (used.output_tokens or 0)
-                spent.usd += reply.usd or 0.0
-                spent.unpriced += reply.usd is None
-            self.budget.release(desk)
+        for spent in (self._lifecycle.spent, state.spent):
+            spent.steps += 1
+            spent.tokens += (used.input_tokens or 0) + (used.output_tokens or 0)
+            spent.usd += reply.usd or 0.0
+            spent.unpriced += reply.usd is None
+        self.budget.release(state)
+
+    def _fact(
+        self,
+        tx: Transaction,
+        state: AgentState,
+        run: Run,
+        reply: Reply,
+        *,
+        kind: Literal["answer", "compact"] = "answer",
+        waits: bool = False,
+    ) -> StepTaken:
+        """Return the row of a call that was answered."""
+        seq, used = tx.seq(), reply.usage
         return StepTaken(
             run_id=run.run_id,
             step=run.step,
-            seq=tx.seq(),
+            attempt=run.attempt,
+            seq=seq,
+            until_seq=None if waits else seq,
+            kind=kind,
+            asked=reply.asked or run.model.name,
             model=reply.model,
+            settings=run.settings.to_json(),
+            fingerprint=self._fingerprint(state, run, kind),
+            response_id=reply.response_id,
             input_tokens=used.input_tokens,
             cached_tokens=used.cached_tokens,
             output_tokens=used.output_tokens,
             usd=reply.usd,
             latency_s=reply.latency_s,
+            first_token_s=reply.first_token_s,
+            repaired=int(reply.repaired),
             error=None,
             created_at=micros(tx.time),
-            held=json.dumps(reply.items, ensure_ascii=False) if held else None,
+            held=json.dumps(reply.items, ensure_ascii=False) if waits else None,
         )
 
-    async def commit(self, desk: AgentState, run: Run, reply: Reply) -> None:
-        """Carry out the chat tools and commit the whole step in one transaction."""
-        await self._prepare_searches(reply)
-        async with self._tape.committing(desk.agent.id):
-            await self._commit(desk, run, reply)
+    def _fingerprint(self, state: AgentState, run: Run, kind: str) -> str:
+        self._conversations.of(state)
+        tools = self._toolsets.of(state.agent).digest
+        made = state.chain.of("\n".join((kind, run.model.name, run.settings.to_json(), tools, run.instructions)))
+        state.chain.go_on(made)
+        return made
 
-    async def _prepare_searches(self, reply: Reply) -> None:
+    async def commit(self, state: AgentState, run: Run, reply: Reply) -> None:
+        """Carry out the package's own tools and commit the whole step in one transaction."""
+        await self._prepare_searches(state, reply)
+        async with self._tape.committing(state.agent.id):
+            await self._commit(state, run, reply)
+
+    async def _prepare_searches(self, state: AgentState, reply: Reply) -> None:
         """Ask for the vectors that the searches of this step need: inside the transaction nothing can be waited for."""
-        finding = self._routed().contacts.finding
-        if finding.embeddings is None:
+        finder = self._router.contacts.finder
+        if finder.embeddings is None:
             return
-        queries = []
-        for call in reply.calls:
-            if plain_name(call.name).casefold() == SEARCH_TOOL.name:
-                with contextlib.suppress(ToolCallError):  # that will be told when it is carried out
-                    queries.append(clean(SEARCH_TOOL.parse(call.arguments)["query"]))
-        queries = [query for query in queries if query.strip()]
+        toolset = self._toolsets.of(state.agent)
+        asked = [clean(query) for call in reply.calls if (query := toolset.searched(call)) is not None]
+        queries = [query for query in asked if query.strip()]
         if queries:
             with self._store.lock:
-                texts = finding.texts()
-            await finding.embeddings.prepare(texts, queries)
+                texts = finder.texts()
+            await finder.embeddings.prepare(texts, queries)
 
-    async def _commit(self, desk: AgentState, run: Run, reply: Reply) -> None:
+    async def _commit(self, state: AgentState, run: Run, reply: Reply) -> None:
         with self._store.transaction() as tx:
-            tx.add(self._step_fact(tx, desk, run, reply))
-            outputs = self._carry_out(tx, desk, run, reply)
-            self._conversations.extend(tx, desk, run, [*reply.items, *outputs])
+            if run.waiting_items is None:
+                self._count(state, run, reply)
+                tx.add(self._fact(tx, state, run, reply))
+            else:
+                tx.add(StepCommitted(run.run_id, run.step, tx.seq()))
+            outputs = self._carry_out(tx, state, run, reply)
+            self._conversations.extend(tx, state, run, [*reply.items, *outputs])
+            reason = self._reason(run, reply)
             run.step += 1
-            run.held, run.outputs = None, {}
-            over = run.step - run.first_step >= self._lifecycle.limits.steps_per_run
-            reason = "silent" if not reply.calls else "steps" if over else None
+            run.waiting_items, run.outputs = None, {}
+            tx.seconds = self._lifecycle.seconds
             if reason is not None:
-                tx.add(RunEnded(run.run_id, tx.seq(), micros(tx.time), reason))
-                tx.after(lambda: self._ended(desk, reason))
+                self.end(tx, state, run, reason)
                 # Who is silent sends nothing: only its own next run, and who waits for quiet, depend on this.
-                tx.patience = "company" if reason == "silent" else "none"
+                tx.patience = "none" if reason == "steps" else "company"
         await result_of(tx.done)
 
-    def _carry_out(self, tx: Transaction, desk: AgentState, run: Run, reply: Reply) -> list[Item]:
-        chat_tools = ChatTools(self._routed(), tx, desk.agent.id, run.run_id, run.step)
-        note_tools = NoteTools(self.notes, tx, desk.agent.id, run.run_id, run.step)
-        noting = NOTE_TOOLS if desk.agent.notes else {}
-        searching = (SEARCH_TOOL.name,) if self._routed().contacts.searches(desk.agent) else ()
-        others = (*searching, *noting, *(tool.name for tool in desk.agent.tools))
+    def _reason(self, run: Run, reply: Reply) -> Reason | None:
+        """Return why a run ends with this step; None if it goes on."""
+        if reply.calls:
+            over = run.step + 1 - run.first_step >= self._lifecycle.limits.steps_per_run
+            return "steps" if over else None
+        if reply.end == "said_nothing":  # after it has acted, to say nothing more is the good end
+            return "silent" if run.step > 0 else "said_nothing"
+        return reply.end or "silent"
+
+    def end(self, tx: Transaction, state: AgentState, run: Run, reason: Reason, error: str | None = None) -> None:
+        """End a run, or one attempt of it."""
+        at, spent = micros(tx.time), state.spent.to_json()
+        tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, reason, error, spent))
+        tx.after(lambda: self._ended(state, reason))
+
+    def _carry_out(self, tx: Transaction, state: AgentState, run: Run, reply: Reply) -> list[Item]:
+        toolset = self._toolsets.of(state.agent)
+        hands = self._toolsets.hands(tx, state.agent.id, run.run_id, run.step)
         outputs: list[Item] = []
         for n, call in enumerate(reply.calls):
             known = run.outputs.get(n)
             if known is None:
-                is_note = plain_name(call.name).casefold() in noting
-                output, failed = note_tools.carry_out(call) if is_note else chat_tools.carry_out(call, others)
-                at = micros(tx.time)
-                tx.add(
-                    ToolCalled(
-                        run.run_id, run.step, n, call.call_id, call.name, call.arguments, at, at, output, int(failed)
-                    )
-                )
-            else:
-                output = known[0]
-            outputs.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
+                output = toolset.carry_out(call, hands)
+                self._write_call(tx, run, n, call, toolset.source_of(call), output)
+            text = output.text if known is None else known[0]
+            outputs.append({"type": "function_call_output", "call_id": call.call_id, "output": text})
         return outputs
 
-    async def fail(self, desk: AgentState, run: Run, error: str) -> None:
-        """End a run as failed, and say why."""
-        desk.error = error = clean(error)
-        async with self._tape.committing(desk.agent.id):
-            await self._commit_failure(desk, run, error)
+    @staticmethod
+    def _write_call(tx: Transaction, run: Run, n: int, call: ToolCall, source: str, output: Output) -> None:
+        seq, at = tx.seq(), micros(tx.time)
+        key = (run.run_id, run.step, n, seq, seq)
+        tx.add(
+            ToolCalled(
+                *key, call.call_id, call.name, source, call.arguments, at, at, output.text, int(output.failed)
+            )
+        )  # fmt: skip
 
-    async def _commit_failure(self, desk: AgentState, run: Run, error: str) -> None:
+    async def fail(self, state: AgentState, run: Run, error: str) -> None:
+        """End a run as failed, and say why."""
+        state.error = error = clean(error)
+        async with self._tape.committing(state.agent.id):
+            await self._commit_failure(state, run, error)
+
+    async def _commit_failure(self, state: AgentState, run: Run, error: str) -> None:
         with self._store.transaction() as tx:
-            at = micros(tx.time)
-            if run.held is None:
-                self._lifecycle.spent.steps += 1
-                desk.spent.steps += 1
-                tx.add(StepTaken(run.run_id, run.step, tx.seq(), run.model.name, *(None,) * 5, error, at))
+            if run.waiting_items is None:
+                for spent in (self._lifecycle.spent, state.spent):
+                    spent.steps += 1
+                failed = Reply((), (), "", run.model.name, Usage(), None, 0.0)
+                fact = self._fact(tx, state, run, failed)
+                tx.add(replace(fact, error=error, latency_s=None))
                 run.step += 1
-            tx.add(RunEnded(run.run_id, tx.seq(), at, "failed", error))
-            tx.note("run_failed", f"{run.run_id} of {desk.agent.id} failed: {error}", agent_id=desk.agent.id)
-            tx.after(lambda: self._ended(desk, "failed"))
+            self.end(tx, state, run, "failed", error)
+            text = f"{run.run_id} of {state.agent.id} failed: {error}"
+            tx.note("run_failed", text, agent_id=state.agent.id, run_id=run.run_id, reason="failed")
         await result_of(tx.done)

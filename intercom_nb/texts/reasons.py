@@ -1,6 +1,9 @@
-"""Why a service is not at work, in words."""
+"""Why a run ended, and why a service is not at work: one table of words, with a sentence for each."""
 
-__all__ = ["sentence"]
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+__all__ = ["ODD_ENDS", "odd_ends", "sentence"]
 
 _SENTENCES = {
     "quiet": "quiet: nobody has anything left to say",
@@ -13,7 +16,34 @@ _SENTENCES = {
     "log": "stopped: the log could not be written",
 }
 
+ODD_ENDS: Mapping[str, str] = MappingProxyType(
+    {
+        "said_nothing": "answered with nothing at all",
+        "cut_off": "was cut off at the most it may write (settings max_output_tokens)",
+        "refused": "refused to answer",
+        "filtered": "was stopped by its server's content filter",
+    }
+)
+"""Ends of a run that are no failure, and that a person should hear of."""
+
 
 def sentence(reason: str) -> str:
     """Return why a service is not at work, in words."""
     return _SENTENCES.get(reason, f"paused: the limit of {reason} is met; raise intercom.limits and resume()")
+
+
+def odd_ends(agents: Mapping[str, Sequence[str]]) -> str:
+    """Return a sentence about runs that ended in an odd way; empty if none did.
+
+    Parameters
+    ----------
+    agents : mapping
+        Reason → ids of the agents whose last run ended for it.
+
+    Examples
+    --------
+    >>> odd_ends({"refused": ["ann", "bob"]})
+    'quiet, but ann, bob refused to answer'
+    """
+    told = [f"{', '.join(ids)} {ODD_ENDS[reason]}" for reason, ids in agents.items() if ids and reason in ODD_ENDS]
+    return f"quiet, but {'; '.join(told)}" if told else ""

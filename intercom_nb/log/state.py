@@ -1,0 +1,409 @@
+"""What was true at a place of a log, as plain values: recovery, the views' look back, forks and replays read it.
+
+What it costs follows what was alive there (members, waiting mail, unfinished runs), not the length of the log: what was
+spent stands in the place itself, and each agent's last run is found by an index. Conversations are read when asked for.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.errors import LogError
+from intercom_nb.limits import Spent
+from intercom_nb.log.reading import HasStore, Query, querying
+from intercom_nb.log.schema import LONG_WAIT
+from intercom_nb.log.times import moment
+from intercom_nb.messages import Item, Message
+
+__all__ = [
+    "ChatState",
+    "MemberState",
+    "Place",
+    "RunState",
+    "State",
+    "conversation",
+    "place_of",
+    "places",
+    "read_state",
+    "state",
+]
+
+_SPEC = ", ".join(f"a.{name}" if name != "id" else "a.agent_id AS id" for name in AgentSpec.names())
+_MEMBERS = f"""
+SELECT a.kind, a.version, a.seq, {_SPEC} FROM agents AS a
+JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents WHERE seq <= ? GROUP BY agent_id) AS newest
+    ON a.agent_id = newest.agent_id AND a.version = newest.version
+ORDER BY newest.first
+"""  # noqa: S608 - names of ours
+_VERSION = f"SELECT {_SPEC} FROM agents AS a WHERE agent_id = ? AND version = ?"  # noqa: S608 - the same
+_ALIVE = "seq <= ?1 AND (until_seq IS NULL OR until_seq > ?1)"
+# Most mail waits for a moment only: what waited longer has an index of its own.
+_WAITING = f"""
+SELECT agent_id, seq FROM deliveries WHERE seq > ?1 - {LONG_WAIT} AND {_ALIVE}
+UNION ALL SELECT agent_id, seq FROM deliveries WHERE until_seq IS NULL AND seq <= ?1 - {LONG_WAIT}
+UNION ALL SELECT agent_id, seq FROM deliveries
+    WHERE until_seq > seq + {LONG_WAIT} AND until_seq > ?1 AND seq <= ?1 - {LONG_WAIT}
+ORDER BY seq, agent_id
+"""  # noqa: S608 - a number of ours
+_RUN = "r.run_id, r.attempt, r.agent_id, r.agent_version, r.seq, r.until_seq, r.reason, r.error, r.spent"
+_NEWEST_RUNS = f"""
+SELECT {_RUN}, f.turn_idx, f.chat_list, f.seq FROM json_each(?2) AS one
+JOIN runs AS r ON r.rowid =
+    (SELECT rowid FROM runs WHERE agent_id = one.value AND seq <= ?1 ORDER BY seq DESC LIMIT 1)
+JOIN runs AS f ON f.run_id = r.run_id AND f.attempt = 1
+ORDER BY r.seq
+"""  # noqa: S608 - names of ours
+_SPENT_BEFORE = """
+SELECT spent FROM runs WHERE agent_id = ?1 AND seq < ?2 AND spent IS NOT NULL ORDER BY seq DESC LIMIT 1
+"""
+_MESSAGE = "seq, id, text, sender_id, receiver_id, chat_id, created_at, run_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The end of a transaction.
+
+    Attributes
+    ----------
+    seq : int
+        Its number in the log.
+    at : datetime
+        When it was written, UTC.
+    """
+
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """An agent or person.
+
+    Attributes
+    ----------
+    kind : {"agent", "person"}
+        Which.
+    spec : AgentSpec
+        What it is.
+    version : int
+        How often it was changed, and one.
+    """
+
+    kind: str
+    spec: AgentSpec
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatState:
+    """A group chat: id, name, description, its admin's id, and its members' ids in the order they joined."""
+
+    chat_id: str
+    name: str
+    description: str
+    admin_id: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """The newest run of an agent.
+
+    Attributes
+    ----------
+    run_id, agent_id : str
+        Ids.
+    attempt : int
+        Of its attempts, the newest.
+    spec : AgentSpec
+        What its agent was when it began.
+    settings : str
+        What the service sent with each model call then, as JSON.
+    reason : str or None
+        Why that attempt ended; None while it goes on.
+    error : str or None
+        Of a failed one.
+    turn_idx : int
+        Place of its turn among all items of its agent.
+    chat_list : str or None
+        Shown with that turn.
+    step, first_step : int
+        The next step, and where the limit of steps counts from.
+    waiting_items : tuple of dict, optional
+        What the model answered in a step whose own tools are at work.
+    outputs : mapping
+        Of those: place of the call → output and whether it failed; None if that is not known.
+    """
+
+    run_id: str
+    agent_id: str
+    attempt: int
+    spec: AgentSpec
+    settings: str
+    reason: str | None
+    error: str | None
+    turn_idx: int
+    chat_list: str | None
+    step: int = 0
+    first_step: int = 0
+    waiting_items: tuple[Item, ...] | None = None
+    outputs: Mapping[int, tuple[str, bool] | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was true at a place of a log.
+
+    Attributes
+    ----------
+    place : int
+        Which.
+    options : mapping of str to str
+        What the service is told, as JSON.
+    members : tuple of MemberState
+        In the order they were added.
+    chats : tuple of ChatState
+        In the order they were created.
+    pending : tuple of (str, Message)
+        Agents, and the mail that waits for them, oldest first.
+    runs : tuple of RunState
+        The newest run of each agent that ever had one, in the order they began.
+    holds : mapping of str to int
+        Channels whose mail waits for a person → the first message that does.
+    halts : tuple of (str or None, str)
+        Agents (None for the service) and the reasons for which they may not go on.
+    spent : Spent
+        By all of them.
+    seconds : float
+        During which the service was at work.
+    spent_of : mapping of str to Spent
+        By each agent that ever had a run.
+    told : mapping of str to frozenset of str
+        Agents, and the keys of the remarks they were given.
+    contacts : tuple of (str, str, str)
+        Agents, whom they know, and how: ``talked`` or ``found``; oldest first.
+    """
+
+    place: int
+    options: Mapping[str, str]
+    members: tuple[MemberState, ...]
+    chats: tuple[ChatState, ...]
+    pending: tuple[tuple[str, Message], ...]
+    runs: tuple[RunState, ...]
+    holds: Mapping[str, int]
+    halts: tuple[tuple[str | None, str], ...]
+    spent: Spent
+    seconds: float
+    spent_of: Mapping[str, Spent]
+    told: Mapping[str, frozenset[str]]
+    contacts: tuple[tuple[str, str, str], ...]
+
+
+def places(log: HasStore | str | Path) -> list[Place]:
+    """Return the places of a log, oldest first: the ends of its transactions.
+
+    Parameters
+    ----------
+    log : InterComService, str or Path
+        A service, or the path of a log.
+
+    Examples
+    --------
+    >>> places(intercom)[0].seq
+    1
+    """
+    with querying(log) as query:
+        return [Place(seq, moment(at)) for seq, at in query("SELECT seq, at FROM places ORDER BY seq")]
+
+
+def state(log: HasStore | str | Path, place: int | str | None = None) -> State:
+    """Return what was true at a place of a log.
+
+    Parameters
+    ----------
+    log : InterComService, str or Path
+        A service, or the path of a log.
+    place : int or str, optional
+        A number of the log, or the id of a message or a run: the end of the transaction that it was written in.
+        Default: the last one.
+
+    Raises
+    ------
+    LogError
+        If there is no such log or place.
+
+    Examples
+    --------
+    >>> [member.spec.name for member in state(intercom).members]
+    ['Founder', 'Marketing Expert', 'Network Engineer']
+    >>> state(intercom, 1).members
+    ()
+    """
+    with querying(log) as query:
+        return read_state(query, place_of(query, place))
+
+
+def place_of(query: Query, given: int | str | None) -> int:
+    """Return the place that a number, a message's or a run's id means; the last one for None.
+
+    Raises
+    ------
+    LogError
+        If the log has no such place.
+    """
+    if given is None:
+        return int(query("SELECT MAX(seq) FROM places")[0][0])
+    seq = _seq_of(query, given)
+    found = query("SELECT MIN(seq) FROM places WHERE seq >= ?", seq) if seq is not None and seq > 0 else [(None,)]
+    if found[0][0] is None:
+        last = query("SELECT MAX(seq) FROM places")[0][0]
+        raise LogError(None, f"it has no place {given!r}; right would be a number from 1 to {last}, or the id of a message")
+    return int(found[0][0])
+
+
+def _seq_of(query: Query, given: object) -> int | None:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    if not isinstance(given, str):
+        return None
+    if given.isdecimal():
+        return int(given)
+    rows = query("SELECT seq FROM messages WHERE id = ?1 UNION ALL SELECT seq FROM runs WHERE run_id = ?1", given)
+    return int(rows[0][0]) if rows else None
+
+
+def read_state(query: Query, place: int) -> State:
+    """Return what was true at a place; by a query on one state of the log."""
+    columns = AgentSpec.names()
+    members = tuple(
+        MemberState(kind, AgentSpec.from_row(dict(zip(columns, row, strict=True))), version)
+        for kind, version, _, *row in query(_MEMBERS, place)
+    )
+    agents = [member.spec.id for member in members if member.kind == "agent"]
+    newest = query(_NEWEST_RUNS, place, json.dumps(agents))
+    totals = "SELECT messages, runs, steps, tokens, usd, unpriced, seconds FROM places WHERE seq = ?"
+    *spent, seconds = query(totals, place)[0]
+    told: dict[str, set[str]] = {}
+    for agent_id, key in query(
+        "SELECT receiver_id, key FROM messages WHERE sender_id IS NULL AND run_id IS NOT NULL AND seq <= ?", place
+    ):
+        told.setdefault(agent_id, set()).add(key)
+    return State(
+        place=place,
+        options=_options(query, place),
+        members=members,
+        chats=_chats(query, place),
+        pending=_pending(query, place),
+        runs=tuple(_run(query, place, row) for row in newest),
+        holds=dict(query(f"SELECT channel, seq FROM holds WHERE {_ALIVE} ORDER BY seq", place)),  # noqa: S608
+        halts=tuple(query(f"SELECT agent_id, reason FROM halts WHERE {_ALIVE} ORDER BY seq", place)),  # noqa: S608
+        spent=Spent(*spent),
+        seconds=seconds,
+        spent_of={row[2]: _spent(query, place, row) for row in newest},
+        told={agent_id: frozenset(keys) for agent_id, keys in told.items()},
+        contacts=tuple(query("SELECT agent_id, contact_id, how FROM contacts WHERE seq <= ? ORDER BY seq", place)),
+    )  # fmt: skip
+
+
+def _options(query: Query, place: int) -> dict[str, str]:
+    """Return what the service was told at a place, as JSON by name."""
+    rows = query("SELECT name, value FROM options WHERE seq <= ? ORDER BY seq", place)
+    return dict(rows)
+
+
+def _chats(query: Query, place: int) -> tuple[ChatState, ...]:
+    members: dict[str, list[str]] = {}
+    for chat_id, agent_id in query(f"SELECT chat_id, agent_id FROM memberships WHERE {_ALIVE} ORDER BY seq", place):  # noqa: S608
+        members.setdefault(chat_id, []).append(agent_id)
+    # Of a chat that everybody has left, whoever was its admin last is so for good.
+    admins = dict(query("SELECT chat_id, agent_id FROM admins WHERE seq <= ? ORDER BY seq", place))
+    rows = query("SELECT chat_id, name, description FROM chats WHERE seq <= ? ORDER BY seq", place)
+    return tuple(ChatState(*row, admins[row[0]], tuple(members.get(row[0], ()))) for row in rows)
+
+
+def _pending(query: Query, place: int) -> tuple[tuple[str, Message], ...]:
+    waiting = query(_WAITING, place)
+    seqs = json.dumps(sorted({seq for _, seq in waiting}))
+    sql = f"SELECT {_MESSAGE} FROM json_each(?) AS one JOIN messages ON messages.seq = one.value"  # noqa: S608
+    messages = {row[0]: _message(row) for row in query(sql, seqs)}
+    return tuple((agent_id, messages[seq]) for agent_id, seq in waiting)
+
+
+def _message(row: Sequence[Any]) -> Message:
+    seq, message_id, text, sender_id, receiver_id, chat_id, created_at, run_id = row
+    return Message(seq, message_id, text, sender_id, receiver_id, chat_id, moment(created_at), run_id)
+
+
+def _run(query: Query, place: int, row: Sequence[Any]) -> RunState:
+    run_id, attempt, agent_id, version, _, until_seq, reason, error, _, turn_idx, chat_list, began = row
+    has_ended = until_seq is not None and until_seq <= place
+    spec = AgentSpec.from_row(dict(zip(AgentSpec.names(), query(_VERSION, agent_id, version)[0], strict=True)))
+    then = RunState(
+        run_id=run_id,
+        agent_id=agent_id,
+        attempt=attempt,
+        spec=spec,
+        settings=_options(query, began).get("settings", "{}"),
+        reason=reason if has_ended else None,
+        error=error if has_ended else None,
+        turn_idx=turn_idx,
+        chat_list=chat_list,
+    )
+    goes_on = then.reason in (None, "failed", "stopped", "interrupted")
+    return _with_steps(query, place, then) if goes_on else then
+
+
+def _with_steps(query: Query, place: int, run: RunState) -> RunState:
+    """Return an unfinished run with what is known about its steps."""
+    sql = "SELECT step, attempt, kind, held, until_seq FROM steps WHERE run_id = ? AND seq <= ? ORDER BY step"
+    steps = [(*row[:4], row[4] is not None and row[4] <= place) for row in query(sql, run.run_id, place)]
+    failed = query(
+        "SELECT MAX(attempt) FROM runs WHERE run_id = ? AND reason = 'failed' AND until_seq <= ?", run.run_id, place
+    )[0][0]
+    whole = [(step, attempt, kind) for step, attempt, kind, _, is_whole in steps if is_whole]
+    first = sum(attempt <= failed for _, attempt, _ in whole) if failed is not None else 0
+    first += sum(kind == "compact" and step >= first for step, _, kind in whole)
+    waiting, outputs = None, {}
+    if steps and not steps[-1][4]:
+        waiting = tuple(json.loads(steps[-1][3]))
+        sql = "SELECT n, output, failed, until_seq FROM tool_calls WHERE run_id = ? AND step = ? AND seq <= ?"
+        outputs = {
+            n: (output, bool(is_failed)) if until_seq is not None and until_seq <= place else None
+            for n, output, is_failed, until_seq in query(sql, run.run_id, steps[-1][0], place)
+        }
+    return RunState(
+        run.run_id, run.agent_id, run.attempt, run.spec, run.settings, run.reason, run.error, run.turn_idx,
+        run.chat_list, len(whole), first, waiting, outputs,
+    )  # fmt: skip
+
+
+def _spent(query: Query, place: int, row: Sequence[Any]) -> Spent:
+    """Return what an agent had spent: what stands at the end of its last run, and what its open run has added."""
+    run_id, attempt, agent_id, _, seq, until_seq, _, _, spent, *_ = row
+    if until_seq is not None and until_seq <= place:
+        return Spent.from_json(spent)
+    before = query(_SPENT_BEFORE, agent_id, seq)
+    total = Spent.from_json(before[0][0]) if before else Spent()
+    total.runs += attempt == 1
+    sql = "SELECT COUNT(*) FROM messages WHERE seq > ? AND seq <= ? AND run_id = ? AND sender_id IS NOT NULL"
+    total.messages += query(sql, seq, place, run_id)[0][0]
+    sql = "SELECT input_tokens, output_tokens, usd, error FROM steps WHERE run_id = ? AND attempt = ? AND seq <= ? ORDER BY step"
+    for read, written, usd, error in query(sql, run_id, attempt, place):
+        total.steps += 1
+        total.tokens += (read or 0) + (written or 0)
+        total.usd += usd or 0.0
+        total.unpriced += usd is None and error is None
+    return total
+
+
+def conversation(query: Query, agent_id: str, place: int) -> list[Item]:
+    """Return an agent's items at a place as its model was sent them, oldest first."""
+    newest = "SELECT until_idx, payload FROM compactions WHERE agent_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+    ((until, placed),) = query(newest, agent_id, place) or [(0, "[]")]
+    sql = "SELECT payload FROM items WHERE agent_id = ? AND idx >= ? AND seq <= ? ORDER BY idx"
+    shorter: Iterable[Item] = json.loads(placed)
+    return [*shorter, *(json.loads(payload) for (payload,) in query(sql, agent_id, until, place))]

@@ -1,0 +1,171 @@
+"""One agent at work: from its mail to silence, one run after the other."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from intercom_nb.contacts.chat_lists import Contacts
+from intercom_nb.errors import LogError, ModelError
+from intercom_nb.log.facts import RunBegan, RunEnded
+from intercom_nb.log.store import Store
+from intercom_nb.log.times import micros
+from intercom_nb.log.transaction import Transaction
+from intercom_nb.model_settings import ModelSettings
+from intercom_nb.models import Models
+from intercom_nb.runs.agent_state import AgentState, Run
+from intercom_nb.runs.conversations import Conversations
+from intercom_nb.runs.halts import Halts
+from intercom_nb.runs.lifecycle import Lifecycle
+from intercom_nb.runs.step import Steps
+
+__all__ = ["Runner"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs the agents of one service, each in a task of its own.
+
+    Parameters
+    ----------
+    store, models, lifecycle, conversations, contacts, steps, halts
+        Of the same service.
+    may_run : callable
+        Whether an agent may have a run now, given its id; step by step, one of them may.
+    settings : callable
+        What the service sends with each model call, as it is now.
+    every_chat_list : bool
+        Whether a stored turn keeps its chat list.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts it works with, all of them named
+        self,
+        *,
+        store: Store,
+        models: Models,
+        lifecycle: Lifecycle,
+        conversations: Conversations,
+        contacts: Contacts,
+        steps: Steps,
+        halts: Halts,
+        may_run: Callable[[str], bool],
+        settings: Callable[[], ModelSettings],
+        every_chat_list: bool,
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._lifecycle = lifecycle
+        self._conversations = conversations
+        self._contacts = contacts
+        self._steps = steps
+        self._halts = halts
+        self._may_run = may_run
+        self._settings = settings
+        self._every_chat_list = every_chat_list
+
+    async def react(self, state: AgentState) -> None:
+        """Run an agent until it has nothing to do or may not go on."""
+        while (run := await self._next(state)) is not None:
+            await self._run(state, run)
+
+    async def _run(self, state: AgentState, run: Run) -> None:
+        while state.run is run and not state.is_halted and self._lifecycle.may_step():
+            try:
+                if not await self._step(state, run):
+                    return
+            finally:
+                self._steps.budget.release(state)
+
+    async def _step(self, state: AgentState, run: Run) -> bool:
+        """Take one step, and return whether there was one; a step that fails ends the run."""
+        try:
+            async with asyncio.timeout(self._lifecycle.seconds_left()):
+                reply = await self._steps.think(state, run)
+                if reply is None:
+                    return False
+                await self._steps.act(state, run, reply)
+            await self._steps.commit(state, run, reply)
+        except TimeoutError:
+            self._lifecycle.halt("paused", "seconds")
+            return False
+        except ModelError as error:
+            await self._steps.fail(state, run, str(error))
+            return False
+        except LogError:
+            raise
+        except Exception as error:  # the end of the line: a failed run, never a silent one
+            _LOGGER.exception("%s failed in %s", state.agent.id, run.run_id)
+            await self._steps.fail(state, run, f"{type(error).__name__}: {error}")
+            return False
+        return True
+
+    # -- how a run begins -------------------------------------------------------------------------------------------
+
+    async def _next(self, state: AgentState) -> Run | None:
+        if state.run is not None or not state.inbox or not self._may_go_on(state):
+            return self._begin(state)
+        async with self._models.tape.taking(state.agent.id):
+            return self._begin(state)
+
+    def _may_go_on(self, state: AgentState) -> bool:
+        return not state.is_halted and self._may_run(state.agent.id)
+
+    def _begin(self, state: AgentState) -> Run | None:
+        """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
+        with self._store.lock:
+            new = state.run is None
+            if not self._may_go_on(state) or (new and not state.inbox) or not self._lifecycle.may_step(new_run=new):
+                return None
+            own = state.agent.limits
+            if new and own is not None and state.spent.runs >= own.runs:
+                self._halts.meet(state, "runs")
+                return None
+            if state.run is None or state.run.has_ended:
+                with self._store.transaction() as tx:
+                    if state.run is None:
+                        state.run = self._new_run(tx, state)
+                    else:
+                        self.go_on(tx, state, state.run)
+                    # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
+                    tx.patience = "more"
+            return state.run
+
+    def _new_run(self, tx: Transaction, state: AgentState) -> Run:
+        agent, seq = state.agent, tx.seq()
+        conversation = self._conversations.of(state)
+        chat_list = self._contacts.show(agent)
+        every = self._every_chat_list
+        run = Run(
+            run_id=f"run-{seq}",
+            instructions=agent.instructions,
+            model=self._models.named(agent.model),
+            settings=agent.settings.over(self._settings()),
+            turn_idx=len(conversation) + state.base,
+            chat_list=None if every else chat_list,
+        )
+        self._write_began(tx, state, run, seq, run.chat_list)
+        if run.chat_list is not None:
+            state.chain.add([run.chat_list])
+        self._steps.take(tx, state, run, chat_list if every else None)
+        self._lifecycle.spent.runs += 1
+        state.spent.runs += 1
+        state.failed = None
+        return run
+
+    def go_on(self, tx: Transaction, state: AgentState, run: Run) -> None:
+        """Begin another attempt of a run whose last one is over, or ended with the process that had it."""
+        run.attempt += 1
+        run.has_ended = False
+        self._write_began(tx, state, run, tx.seq(), None)
+
+    def _write_began(self, tx: Transaction, state: AgentState, run: Run, seq: int, chat_list: str | None) -> None:
+        agent, at = state.agent, micros(tx.time)
+        version = self._contacts.registry.version_of(agent.id)
+        tx.add(RunBegan(run.run_id, run.attempt, agent.id, version, seq, at, run.turn_idx, chat_list))
+
+    @staticmethod
+    def interrupt(tx: Transaction, state: AgentState, run: Run) -> None:
+        """Write down that an attempt ended with the process that had it."""
+        at, spent = micros(tx.time), state.spent.to_json()
+        tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "interrupted", None, spent))
+        run.has_ended = True
