@@ -144,7 +144,7 @@ class Client:
         except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise failure_of(error, self.address, self._options.timeout) from None
+            raise failure_of(error, self.address, self._options.timeout, request.settings) from None
         self.dialect.sure = True
         if not isinstance(response.get("output"), list):
             sentence = f"{self.address!r} answered with nonsense: no list of output items in it"
@@ -184,7 +184,7 @@ class Client:
         return chat
 
     async def _send(self, request: Request, path: str) -> dict[str, Any]:
-        """Send a request to one path, leaving out what the server refuses to read."""
+        """Send a request to one path, leaving out what the server refuses to read, unless a person has set it."""
         while True:
             stream = request.hear is not None and self.dialect.streams
             body = self.dialect.body(request, path, stream=stream)

@@ -10,6 +10,7 @@ from openai import AsyncOpenAI
 from intercom_nb.environment import setting
 from intercom_nb.errors import MissingKeyError, RecordingError
 from intercom_nb.messages import Item
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.client import Client, ClientOptions
 from intercom_nb.models.failures import safe
 from intercom_nb.models.offline import OFFLINE_MODEL, OfflineAssistant
@@ -215,7 +216,7 @@ class Model:
         tools: Sequence[Mapping[str, Any]],
         origin: Origin = Origin(),  # noqa: B008 - frozen
         *,
-        max_output_tokens: int | None = None,
+        settings: ModelSettings = NO_SETTINGS,
     ) -> Reply:
         """Return what the model answers to a conversation.
 
@@ -225,16 +226,17 @@ class Model:
             What it is asked.
         origin : Origin, optional
             Whose step it is.
-        max_output_tokens : int, optional
-            What it may write at most; not sent unless set.
+        settings : ModelSettings, optional
+            What is sent besides; what is not set is not sent.
 
         Raises
         ------
         ModelError
-            If the call failed for good, after all retries, or the answer makes no sense.
+            If the call failed for good, after all retries, or the answer makes no sense; also if the server refuses a
+            setting, which the sentence names.
         """
         hear = self._models.hear if self._models.listeners else None
-        request = Request(self.name, instructions, conversation, tools, origin, hear, max_output_tokens)
+        request = Request(self.name, instructions, conversation, tools, origin, hear, settings)
         response, latency_s = await self._models.tape.answer(request, self._client.ask)
         return self._reply(response, *read(response), latency_s)
 

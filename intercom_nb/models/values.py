@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from intercom_nb.messages import Item
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.tools import ToolCall
 
 __all__ = [
@@ -130,7 +131,7 @@ class Request:
     tools: Sequence[Mapping[str, Any]] = ()
     origin: Origin = Origin()
     hear: Callable[[Delta], None] | None = None
-    max_output_tokens: int | None = None
+    settings: ModelSettings = NO_SETTINGS
     kind: Literal["answer", "compact"] = "answer"
     attempt: int = 1
 

@@ -9,6 +9,7 @@ import re
 
 from intercom_nb.errors import ModelError
 from intercom_nb.messages import Item
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Origin, Reply, Tape
 from intercom_nb.models.offline import OFFLINE_MODEL
 from intercom_nb.models.price_list import context_window
@@ -107,9 +108,8 @@ class Memory:
         if run.model.name == OFFLINE_MODEL:
             return "dropped", [_turn(_DROPPED)], None
         try:
-            reply = await run.model.respond(
-                run.instructions, [*older, _turn(_ASK)], [], origin, max_output_tokens=self._options.max_output_tokens
-            )
+            settings = ModelSettings.of({"max_output_tokens": self._options.max_output_tokens})
+            reply = await run.model.respond(run.instructions, [*older, _turn(_ASK)], [], origin, settings=settings)
         except ModelError:
             return "dropped", [_turn(_DROPPED)], None
         if not reply.text.strip() or reply.calls:

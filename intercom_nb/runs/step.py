@@ -16,6 +16,7 @@ from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros, now
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.messages import Item
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Origin, Reply, Tape, Usage
 from intercom_nb.routing.chat_tools import CHAT_TOOLS, SEARCH_TOOL, ChatTools
 from intercom_nb.routing.router import Router
@@ -139,9 +140,10 @@ class Steps:
         if run.chat_list is not None:
             idx = run.turn_idx - desk.base
             request[idx] = {**request[idx], "content": f"Chat list:\n{run.chat_list}\n\n{request[idx]['content']}"}
-        origin, most = Origin(desk.agent.id, run.run_id, run.step), self._options.max_output_tokens
+        origin = Origin(desk.agent.id, run.run_id, run.step)
+        settings = ModelSettings.of({"max_output_tokens": self._options.max_output_tokens})
         tools = [tool.schema for tool in self._tools(desk)]
-        reply = await run.model.respond(run.instructions, request, tools, origin, max_output_tokens=most)
+        reply = await run.model.respond(run.instructions, request, tools, origin, settings=settings)
         self.budget.measure(desk, run, reply.usage)
         return replace(reply, usd=self._options.prices.of(run.model, reply))
 
