@@ -19,12 +19,14 @@ from intercom_nb.models.recording.from_environment import by_environment
 from intercom_nb.models.recording.player import Player
 from intercom_nb.models.recording.recorder import Recorder
 from intercom_nb.models.recording.tape import Tape
-from intercom_nb.models.reply import read, usage_of, without_nulls
+from intercom_nb.models.reply import end_of, read, usage_of, without_nulls
 from intercom_nb.models.values import (
     NO_KEY,
     OPENAI_URL,
     Address,
+    Answer,
     Delta,
+    End,
     ModelChoice,
     Origin,
     Reply,
@@ -237,8 +239,9 @@ class Model:
         """
         hear = self._models.hear if self._models.listeners else None
         request = Request(self.name, instructions, conversation, tools, origin, hear, settings)
-        response, latency_s = await self._models.tape.answer(request, self._client.ask)
-        return self._reply(response, *read(response), latency_s)
+        answer = await self._models.tape.answer(request, self._client.ask)
+        items, calls, text = read(answer.response)
+        return self._reply(answer, items, calls, text=text, end=end_of(answer.response, calls, text))
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return a vector for each text, by a model for embeddings on the same server.
@@ -262,19 +265,28 @@ class Model:
         if not tape.compacts(origin.agent_id, able=self._client.address.base_url == OPENAI_URL):
             return None
         request = Request(self.name, instructions, conversation, origin=origin, kind="compact")
-        response, latency_s = await tape.answer(request, self._client.ask)
+        answer = await tape.answer(request, self._client.ask)
         # Whole items, users' among them, and one that only the server can read: all of it goes back as it came.
-        items = tuple(without_nulls(item) for item in response["output"] if isinstance(item, dict))
-        return self._reply(response, items, (), "", latency_s)
+        items = tuple(without_nulls(item) for item in answer.response["output"] if isinstance(item, dict))
+        return self._reply(answer, items)
 
     def _reply(
         self,
-        response: Mapping[str, Any],
+        answer: Answer,
         items: tuple[Item, ...],
-        calls: tuple[ToolCall, ...],
-        text: str,
-        latency_s: float,
+        calls: tuple[ToolCall, ...] = (),
+        *,
+        text: str = "",
+        end: End = "",
     ) -> Reply:
+        response, latency_s, first_token_s = answer
         model, usage = str(response.get("model") or self.name), usage_of(response)
+        response_id = str(response["id"]) if response.get("id") else None
         usd = 0.0 if self.is_played else usd_of(model, usage, self._client.address)
-        return Reply(items, calls, text, model, usage, usd, latency_s)
+        return Reply(
+            *(items, calls, text, model, usage, usd, latency_s),
+            asked=self.name,
+            response_id=response_id,
+            first_token_s=first_token_s,
+            end=end,
+        )

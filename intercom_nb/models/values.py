@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
@@ -12,8 +12,10 @@ __all__ = [
     "NO_KEY",
     "OPENAI_URL",
     "Address",
+    "Answer",
     "Assistant",
     "Delta",
+    "End",
     "ModelChoice",
     "Origin",
     "Reply",
@@ -38,6 +40,10 @@ class Assistant(Protocol):
 
 ModelChoice = str | Assistant | None
 """How a model is chosen: by name, as an assistant, or not at all."""
+
+
+End = Literal["", "cut_off", "filtered", "refused", "said_nothing"]
+"""Why an answer ended; empty if as it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,17 @@ class Reply:
         Cost in US dollars; 0.0 for assistants that cost nothing, None where the price is unknown.
     latency_s : float
         Seconds from request to answer.
+    asked : str
+        The model that was asked for; `model` may be a dated one of that name, or another.
+    response_id : str or None
+        The server's own id of the answer; None where it gives none.
+    first_token_s : float or None
+        Seconds from request to the first piece of an answer that was streamed; None of one that came whole.
+    repaired : bool
+        Whether the answer could not be taken as it came.
+    end : {"", "cut_off", "filtered", "refused", "said_nothing"}
+        Why it ended: as it should; at the limit of tokens; by a filter of the server's; because the model would not
+        (its words are the text); without a tool call or a word.
     """
 
     items: tuple[Item, ...]
@@ -78,6 +95,11 @@ class Reply:
     usage: Usage
     usd: float | None
     latency_s: float
+    asked: str = ""
+    response_id: str | None = None
+    first_token_s: float | None = None
+    repaired: bool = False
+    end: End = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +156,14 @@ class Request:
     settings: ModelSettings = NO_SETTINGS
     kind: Literal["answer", "compact"] = "answer"
     attempt: int = 1
+
+
+class Answer(NamedTuple):
+    """What came back: a response as JSON, the seconds it took, and those to its first piece if it was streamed."""
+
+    response: dict[str, Any]
+    latency_s: float
+    first_token_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
