@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from intercom_nb.errors import listed
 
-__all__ = ["ModelSettings"]
+__all__ = ["NO_SETTINGS", "ModelSettings"]
 
 _T = TypeVar("_T")
 _RIGHT = {
@@ -186,6 +186,10 @@ class ModelSettings:
     def __repr__(self) -> str:
         told = ", ".join(f"{name}={reprlib.repr(value)}" for name, value in self.as_dict().items())
         return f"<ModelSettings: {told or 'none'}>"
+
+
+NO_SETTINGS = ModelSettings()
+"""Nothing is set; the server's own defaults hold."""
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:

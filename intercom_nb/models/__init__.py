@@ -9,7 +9,16 @@ from openai import AsyncOpenAI
 from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.model import Model, Models, default_model
 from intercom_nb.models.recording.tape import Tape
-from intercom_nb.models.values import Assistant, Delta, ModelChoice, Origin, Reply, Usage, model_text, without_credentials
+from intercom_nb.models.values import (
+    Assistant,
+    Delta,
+    ModelChoice,
+    Origin,
+    Reply,
+    Usage,
+    model_text,
+    without_credentials,
+)
 
 __all__ = [
     "Assistant",

@@ -13,6 +13,8 @@ from intercom_nb.models.reply import without_nulls
 
 __all__ = ["Pieces", "chat_messages", "chat_tools", "response_of"]
 
+_ENDS = {"length": "max_output_tokens", "content_filter": "content_filter"}  # finish reasons, as Responses has them
+
 
 def chat_messages(instructions: str, conversation: Iterable[Item]) -> list[dict[str, Any]]:
     """Return a conversation as chat messages, the instructions first.
@@ -53,17 +55,22 @@ def response_of(completion: Mapping[str, Any]) -> dict[str, Any]:
         If there is no message in it.
     """
     choices = completion.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    choice = first if isinstance(first, dict) else {}
+    message = choice.get("message")
     if not isinstance(message, dict):
         raise ValueError("no message in it")  # noqa: TRY004 - the server's value is wrong, not a caller's type
     calls = message.get("tool_calls")
     output = [_call_item(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    text = _plain(message.get("content")) or _plain(message.get("refusal"))
-    if text or not output:
-        part = {"type": "output_text", "text": text, "annotations": []}
-        output.insert(0, {"type": "message", "role": "assistant", "status": "completed", "content": [part]})
+    text, refusal = _plain(message.get("content")), _plain(message.get("refusal"))
+    parts: list[dict[str, Any]] = [{"type": "refusal", "refusal": refusal}] if refusal else []
+    if text or not (output or parts):
+        parts.insert(0, {"type": "output_text", "text": text, "annotations": []})
+    if parts:
+        output.insert(0, {"type": "message", "role": "assistant", "status": "completed", "content": parts})
     head = {key: completion[key] for key in ("id", "model") if completion.get(key)}
+    if reason := _ENDS.get(str(choice.get("finish_reason"))):
+        head |= {"status": "incomplete", "incomplete_details": {"reason": reason}}
     return {**head, "output": output, "usage": without_nulls(_usage(completion))}
 
 
@@ -73,20 +80,29 @@ class Pieces:
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
         self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._reason = ""
         self._calls: list[dict[str, Any]] = []
         self._places: dict[Any, int] = {}
-        self.finished = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the end has arrived."""
+        return bool(self._reason)
 
     def add(self, chunk: Mapping[str, Any]) -> list[tuple[str, str, int, str]]:
         """Add a chunk; return what is new in it: kind, text, place in the answer, tool's name."""
         self._head |= {key: chunk[key] for key in ("id", "model", "usage") if chunk.get(key)}
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else {}
-        self.finished |= bool(choice.get("finish_reason"))
+        self._reason = str(choice.get("finish_reason") or self._reason)
         delta = choice.get("delta") or {}
         new = []
         if text := _plain(delta.get("content")):
             self._text.append(text)
+            new.append(("text", text, 0, ""))
+        if text := _plain(delta.get("refusal")):
+            self._refusal.append(text)
             new.append(("text", text, 0, ""))
         for part in delta.get("tool_calls") or []:
             place, call = self._call(part)
@@ -117,7 +133,8 @@ class Pieces:
             {"id": call["id"], "function": {"name": call["name"], "arguments": call["arguments"]}}
             for call in self._calls
         ]
-        return {**self._head, "choices": [{"message": {"content": "".join(self._text), "tool_calls": calls}}]}
+        message = {"content": "".join(self._text), "refusal": "".join(self._refusal), "tool_calls": calls}
+        return {**self._head, "choices": [{"message": message, "finish_reason": self._reason}]}
 
 
 def _chat_call(item: Item) -> dict[str, Any]:
@@ -161,4 +178,4 @@ def _plain(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = content if isinstance(content, list) else []
-    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+    return "".join(str(part.get("text") or part.get("refusal") or "") for part in parts if isinstance(part, dict))

@@ -19,7 +19,7 @@ from intercom_nb.models.dialect import CHAT, COMPACT, EMBEDDINGS, RESPONSES, Dia
 from intercom_nb.models.failures import Failure, failure_of, safe
 from intercom_nb.models.limiter import Limiter
 from intercom_nb.models.streaming import read_chat_stream, read_response_stream
-from intercom_nb.models.values import OPENAI_URL, Address, Request
+from intercom_nb.models.values import OPENAI_URL, Address, Answer, Delta, Request
 
 __all__ = ["Client", "ClientOptions"]
 
@@ -73,8 +73,8 @@ class Client:
         """What a person should know of how this endpoint is talked to; mostly nothing."""
         return " through chat completions" if self.dialect.path == CHAT else ""
 
-    async def ask(self, request: Request) -> tuple[dict[str, Any], float]:
-        """Return the response to a request, and the seconds it took.
+    async def ask(self, request: Request) -> Answer:
+        """Return the response to a request, and the seconds that it and its first piece took.
 
         Raises
         ------
@@ -84,20 +84,29 @@ class Client:
         left = self._options.timeout
         tries = itertools.count(1)
 
-        async def attempt() -> tuple[dict[str, Any], float]:
+        async def attempt() -> Answer:
             nonlocal left
             began = time.perf_counter()
+            first: float | None = None
+
+            def hear(delta: Delta) -> None:
+                nonlocal first
+                first = time.perf_counter() - began if first is None else first
+                if request.hear is not None:
+                    request.hear(delta)
+
+            tried = replace(request, attempt=next(tries), hear=None if request.hear is None else hear)
             try:
                 # The client's own limit is for each try and each read; a person means the whole call.
                 async with asyncio.timeout(max(left, 0)):
-                    response = await self._attempt(replace(request, attempt=next(tries)))
+                    response = await self._attempt(tried)
             except TimeoutError:
                 sentence = f"{self.address!r} did not answer within {self._options.timeout:g} s"
                 raise Failure(ModelError(sentence), "final") from None
             finally:
                 took = time.perf_counter() - began
                 left -= took
-            return response, took
+            return Answer(response, took, first)
 
         async with self._probing():
             return await self.limiter.run(request.origin.agent_id, attempt)
@@ -144,7 +153,7 @@ class Client:
         except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise failure_of(error, self.address, self._options.timeout) from None
+            raise failure_of(error, self.address, self._options.timeout, request.settings) from None
         self.dialect.sure = True
         if not isinstance(response.get("output"), list):
             sentence = f"{self.address!r} answered with nonsense: no list of output items in it"
@@ -184,7 +193,7 @@ class Client:
         return chat
 
     async def _send(self, request: Request, path: str) -> dict[str, Any]:
-        """Send a request to one path, leaving out what the server refuses to read."""
+        """Send a request to one path, leaving out what the server refuses to read, unless a person has set it."""
         while True:
             stream = request.hear is not None and self.dialect.streams
             body = self.dialect.body(request, path, stream=stream)

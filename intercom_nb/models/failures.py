@@ -1,21 +1,30 @@
 """Why a model call failed, in one sentence without the key, and whether to try it again."""
 
+import json
 import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
 import openai
 
 from intercom_nb.errors import ModelError
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.values import NO_KEY, Address
 
 __all__ = ["Failure", "failure_of", "retry_after_of", "safe"]
 
 Kind = Literal["refused", "passing", "final"]
+_REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
+_WORDS = {  # by what other names servers know a setting
+    "reasoning_effort": r"reasoning[._]effort|(?<=['\"])reasoning(?=['\"])",
+    "verbosity": r"verbosity|(?<=['\"])text(?=['\"])",
+    "max_output_tokens": "max_output_tokens|max_completion_tokens|max_tokens",
+}
+_HOLDS = {"reasoning": "reasoning_effort", "text": "verbosity"}  # objects that hold a setting, and more
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)
 
 
@@ -39,11 +48,13 @@ class Failure(Exception):  # noqa: N818 - not an error yet: it may be tried agai
         self.retry_after = retry_after
 
 
-def failure_of(error: Exception, address: Address, timeout: float) -> Failure:
-    """Return what an exception of the client means."""
-    said = safe(str(error), address) or type(error).__name__
+def failure_of(error: Exception, address: Address, timeout: float, settings: ModelSettings = NO_SETTINGS) -> Failure:
+    """Return what an exception of the client means; a setting that a server refuses is named."""
+    words = _words_of(error) if isinstance(error, openai.APIStatusError) else str(error)
+    said = safe(words, address) or type(error).__name__
     if isinstance(error, openai.APIStatusError):
-        return _status_failure(error, address, said)
+        unset = _refused(error, words, settings)
+        return _setting_failure(error, address, said, unset) if unset else _status_failure(error, address, said)
     # The aiohttp transport reports a refused connection as a timeout of connecting.
     if isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout):
         return Failure(ModelError(f"{address!r} did not answer within {timeout:g} s"), "passing")
@@ -73,6 +84,51 @@ def _status_failure(error: openai.APIStatusError, address: Address, said: str) -
     if (told := error.response.headers.get("x-should-retry")) is not None:
         passing = told == "true"
     return Failure(failed, "passing" if passing else "final", wait)
+
+
+def _setting_failure(error: openai.APIStatusError, address: Address, said: str, unset: dict[str, Any]) -> Failure:
+    # It is never left out quietly: whoever set it would go on to believe that it holds.
+    names = [f"extra[{key!r}]" for key in unset.get("extra", ())]
+    names = [name for name in unset if name != "extra"] + names
+    which, them = ("setting", "it") if len(names) == 1 else ("settings", "them")
+    sentence = f"{address!r} refuses the {which} {', '.join(names)}: {said}; leave {them} out with settings={unset!r}"
+    return Failure(ModelError(sentence, status=error.status_code), "final")
+
+
+def _refused(error: openai.APIStatusError, words: str, settings: ModelSettings) -> dict[str, Any]:
+    """Return the settings that a refusal names, as one writes them to leave them out."""
+    if error.status_code not in _REFUSALS:
+        return {}
+    text = _place_of(error) or words
+    sent = [name for name, value in settings.as_dict().items() if value is not None and name != "extra"]
+    unset: dict[str, Any] = {name: None for name in sent if _says(text, _WORDS.get(name, name))}
+    extra = {key: None for key in settings.extra if _says(text, re.escape(key)) and _HOLDS.get(key) not in unset}
+    return unset | ({"extra": extra} if extra else {})
+
+
+def _words_of(error: openai.APIStatusError) -> str:
+    """Return what a server said; the client's own text has it only where it is called message."""
+    body, text = error.body, str(error)
+    message = body.get("message") if isinstance(body, dict) else None
+    if not body or (isinstance(message, str) and message in text):
+        return text
+    said = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    return text if said.lstrip().startswith("<") else f"{text} - {said}"  # a page says less than its status
+
+
+def _place_of(error: openai.APIStatusError) -> str:
+    """Return where in the request a server found what it refuses; empty if it does not say."""
+    if isinstance(error.param, str) and error.param:
+        return f"'{error.param}'"
+    detail = error.body.get("detail") if isinstance(error.body, dict) else None
+    faults = [fault for fault in detail if isinstance(fault, dict)] if isinstance(detail, list) else []
+    # Not what else is said there: it repeats what was sent, at times all of it.
+    places = [fault["loc"] for fault in faults if isinstance(fault.get("loc"), list)]
+    return " ".join(f"'{'.'.join(str(part) for part in place if part != 'body')}'" for place in places)
+
+
+def _says(text: str, word: str) -> bool:
+    return re.search(rf"(?<![\w-])(?:{word})(?![\w-])", text) is not None  # a model may be called seed-1
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:

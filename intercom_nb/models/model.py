@@ -10,6 +10,7 @@ from openai import AsyncOpenAI
 from intercom_nb.environment import setting
 from intercom_nb.errors import MissingKeyError, RecordingError
 from intercom_nb.messages import Item
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.client import Client, ClientOptions
 from intercom_nb.models.failures import safe
 from intercom_nb.models.offline import OFFLINE_MODEL, OfflineAssistant
@@ -18,21 +19,23 @@ from intercom_nb.models.recording.from_environment import by_environment
 from intercom_nb.models.recording.player import Player
 from intercom_nb.models.recording.recorder import Recorder
 from intercom_nb.models.recording.tape import Tape
-from intercom_nb.models.reply import read, usage_of, without_nulls
-from intercom_nb.texts.names import code_text
+from intercom_nb.models.reply import end_of, read, usage_of, without_nulls
 from intercom_nb.models.values import (
-    model_text,
-    without_credentials,
     NO_KEY,
     OPENAI_URL,
     Address,
+    Answer,
     Delta,
+    End,
     ModelChoice,
     Origin,
     Reply,
     Request,
     Usage,
+    model_text,
+    without_credentials,
 )
+from intercom_nb.texts.names import code_text
 from intercom_nb.tools import ToolCall
 
 __all__ = ["Model", "Models", "default_model"]
@@ -241,7 +244,7 @@ class Model:
         tools: Sequence[Mapping[str, Any]],
         origin: Origin = Origin(),  # noqa: B008 - frozen
         *,
-        max_output_tokens: int | None = None,
+        settings: ModelSettings = NO_SETTINGS,
     ) -> Reply:
         """Return what the model answers to a conversation.
 
@@ -251,18 +254,20 @@ class Model:
             What it is asked.
         origin : Origin, optional
             Whose step it is.
-        max_output_tokens : int, optional
-            What it may write at most; not sent unless set.
+        settings : ModelSettings, optional
+            What is sent besides; what is not set is not sent.
 
         Raises
         ------
         ModelError
-            If the call failed for good, after all retries, or the answer makes no sense.
+            If the call failed for good, after all retries, or the answer makes no sense; also if the server refuses a
+            setting, which the sentence names.
         """
         hear = self._models.hear if self._models.listeners else None
-        request = Request(self.name, instructions, conversation, tools, origin, hear, max_output_tokens)
-        response, latency_s = await self._models.tape.answer(request, self._client.ask)
-        return self._reply(response, *read(response), latency_s)
+        request = Request(self.name, instructions, conversation, tools, origin, hear, settings)
+        answer = await self._models.tape.answer(request, self._client.ask)
+        items, calls, text = read(answer.response)
+        return self._reply(answer, items, calls, text=text, end=end_of(answer.response, calls, text))
 
     async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """Return a vector for each text, by a model for embeddings on the same server.
@@ -286,19 +291,28 @@ class Model:
         if not tape.compacts(origin.agent_id, able=self._client.address.base_url == OPENAI_URL):
             return None
         request = Request(self.name, instructions, conversation, origin=origin, kind="compact")
-        response, latency_s = await tape.answer(request, self._client.ask)
+        answer = await tape.answer(request, self._client.ask)
         # Whole items, users' among them, and one that only the server can read: all of it goes back as it came.
-        items = tuple(without_nulls(item) for item in response["output"] if isinstance(item, dict))
-        return self._reply(response, items, (), "", latency_s)
+        items = tuple(without_nulls(item) for item in answer.response["output"] if isinstance(item, dict))
+        return self._reply(answer, items)
 
     def _reply(
         self,
-        response: Mapping[str, Any],
+        answer: Answer,
         items: tuple[Item, ...],
-        calls: tuple[ToolCall, ...],
-        text: str,
-        latency_s: float,
+        calls: tuple[ToolCall, ...] = (),
+        *,
+        text: str = "",
+        end: End = "",
     ) -> Reply:
+        response, latency_s, first_token_s = answer
         model, usage = str(response.get("model") or self.name), usage_of(response)
+        response_id = str(response["id"]) if response.get("id") else None
         usd = 0.0 if self.is_played else usd_of(model, usage, self._client.address)
-        return Reply(items, calls, text, model, usage, usd, latency_s)
+        return Reply(
+            *(items, calls, text, model, usage, usd, latency_s),
+            asked=self.name,
+            response_id=response_id,
+            first_token_s=first_token_s,
+            end=end,
+        )

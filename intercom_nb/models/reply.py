@@ -1,15 +1,15 @@
 """Reading a server's answer: plain JSON in the form of POST /v1/responses, however oddly it was filled in."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from intercom_nb.messages import Item
-from intercom_nb.models.values import Usage
+from intercom_nb.models.values import End, Usage
 from intercom_nb.texts.names import clean
 from intercom_nb.tools import ToolCall
 
-__all__ = ["Read", "read", "usage_of", "without_nulls"]
+__all__ = ["Read", "end_of", "read", "usage_of", "without_nulls"]
 
 Read = tuple[tuple[Item, ...], tuple[ToolCall, ...], str]
 """The items as stored, the tool calls among them, and the text outside them."""
@@ -38,6 +38,28 @@ def read(response: Mapping[str, Any]) -> Read:
     return tuple(items), tuple(calls), "\n".join(filter(None, texts))
 
 
+def end_of(response: Mapping[str, Any], calls: Sequence[ToolCall], text: str) -> End:
+    """Return why an answer ended, given what was read from it.
+
+    Examples
+    --------
+    >>> end_of({"output": [], "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, (), "So")
+    'cut_off'
+    >>> end_of({"output": [{"type": "reasoning", "summary": []}]}, (), "")
+    'said_nothing'
+    """
+    details = response.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    if reason == "content_filter":
+        return "filtered"
+    if reason or response.get("status") == "incomplete":
+        return "cut_off"
+    items = (item for item in response["output"] if isinstance(item, dict))
+    if any(part.get("refusal") for item in items for part in _parts(item.get("content"))):
+        return "refused"
+    return "" if calls or text.strip() else "said_nothing"
+
+
 def usage_of(response: Mapping[str, Any]) -> Usage:
     """Return the tokens a response counts; None for what it does not."""
     usage = response.get("usage")
@@ -62,8 +84,12 @@ def _count(value: object) -> int | None:
 def _text(content: object) -> str:
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+    texts = ("".join(str(part.get(kind) or "") for part in _parts(content)) for kind in ("text", "refusal"))
+    return "\n".join(filter(None, texts))
+
+
+def _parts(content: object) -> list[Mapping[str, Any]]:
+    return [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
 
 
 def _fields(call: ToolCall) -> dict[str, str]:

@@ -9,7 +9,11 @@ from intercom_nb.models.values import Delta, Request
 __all__ = ["read_chat_stream", "read_response_stream"]
 
 _BROKE_OFF = "the stream broke off"
-_KINDS = {"response.output_text.delta": "text", "response.function_call_arguments.delta": "arguments"}
+_KINDS = {
+    "response.output_text.delta": "text",
+    "response.refusal.delta": "text",
+    "response.function_call_arguments.delta": "arguments",
+}
 _ENDS = ("response.completed", "response.incomplete", "response.failed")
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 from intercom_nb.messages import Item
-from intercom_nb.texts.names import code_text
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.tools import ToolCall
 
 __all__ = [
@@ -14,8 +14,10 @@ __all__ = [
     "OFFLINE_MODEL",
     "OPENAI_URL",
     "Address",
+    "Answer",
     "Assistant",
     "Delta",
+    "End",
     "ModelChoice",
     "Origin",
     "Reply",
@@ -82,6 +84,10 @@ def without_credentials(base_url: str | None) -> str | None:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+End = Literal["", "cut_off", "filtered", "refused", "said_nothing"]
+"""Why an answer ended; empty if as it should."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens of one model call; None where the server did not count."""
@@ -111,6 +117,17 @@ class Reply:
         Cost in US dollars; 0.0 for assistants that cost nothing, None where the price is unknown.
     latency_s : float
         Seconds from request to answer.
+    asked : str
+        The model that was asked for; `model` may be a dated one of that name, or another.
+    response_id : str or None
+        The server's own id of the answer; None where it gives none.
+    first_token_s : float or None
+        Seconds from request to the first piece of an answer that was streamed; None of one that came whole.
+    repaired : bool
+        Whether the answer could not be taken as it came.
+    end : {"", "cut_off", "filtered", "refused", "said_nothing"}
+        Why it ended: as it should; at the limit of tokens; by a filter of the server's; because the model would not
+        (its words are the text); without a tool call or a word.
     """
 
     items: tuple[Item, ...]
@@ -120,6 +137,11 @@ class Reply:
     usage: Usage
     usd: float | None
     latency_s: float
+    asked: str = ""
+    response_id: str | None = None
+    first_token_s: float | None = None
+    repaired: bool = False
+    end: End = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +195,17 @@ class Request:
     tools: Sequence[Mapping[str, Any]] = ()
     origin: Origin = Origin()
     hear: Callable[[Delta], None] | None = None
-    max_output_tokens: int | None = None
+    settings: ModelSettings = NO_SETTINGS
     kind: Literal["answer", "compact"] = "answer"
     attempt: int = 1
+
+
+class Answer(NamedTuple):
+    """What came back: a response as JSON, the seconds it took, and those to its first piece if it was streamed."""
+
+    response: dict[str, Any]
+    latency_s: float
+    first_token_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from intercom_nb.errors import ModelError, RecordingError
 from intercom_nb.models.recording.recorder import differences, fingerprint, lines_of
-from intercom_nb.models.recording.tape import Answer, Tape
-from intercom_nb.models.values import Request
+from intercom_nb.models.recording.tape import Tape
+from intercom_nb.models.values import Answer, Request
 
 __all__ = ["Player"]
 
@@ -97,7 +97,7 @@ class Player(Tape):
         self._given[agent_id] = idx
         if "error" in line:
             raise ModelError(line["error"], status=line["status"])
-        return line["response"], line["latency_s"]
+        return Answer(line["response"], line["latency_s"], line.get("first_token_s"))
 
     def rest(self) -> str:
         """Return what of the recording was not asked for, in words; empty if it all was."""

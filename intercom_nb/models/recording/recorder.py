@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.errors import ModelError, RecordingError
-from intercom_nb.models.recording.tape import Answer, Tape
+from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.reply import without_nulls
-from intercom_nb.models.values import Request
+from intercom_nb.models.values import Answer, Request
 
 __all__ = ["Recorder", "differences", "fingerprint", "lines_of"]
 
@@ -80,13 +80,16 @@ class Recorder(Tape):
         if agent_id in self._after:
             line["after"] = self._after[agent_id]
         try:
-            response, latency_s = await ask(request)
+            answer = await ask(request)
         except ModelError as error:
             self._keep(agent_id, {**line, "error": str(error), "status": error.status})
             raise
-        kept = {key: response[key] for key in _KEPT if response.get(key) is not None}
-        self._keep(agent_id, {**line, "response": without_nulls(kept), "latency_s": round(latency_s, 3)})
-        return response, latency_s
+        kept = {key: answer.response[key] for key in _KEPT if answer.response.get(key) is not None}
+        line |= {"response": without_nulls(kept), "latency_s": round(answer.latency_s, 3)}
+        if answer.first_token_s is not None:
+            line["first_token_s"] = round(answer.first_token_s, 3)
+        self._keep(agent_id, line)
+        return answer
 
     def _keep(self, agent_id: str, line: dict[str, Any]) -> None:
         self._after.pop(agent_id, None)  # not before: a call that is broken off is asked again with the same mail

@@ -2,14 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any
 
-from intercom_nb.models.values import Request
+from intercom_nb.models.values import Answer, Request
 
-__all__ = ["Answer", "Tape"]
-
-Answer = tuple[dict[str, Any], float]
-"""A response, and the seconds it took."""
+__all__ = ["Tape"]
 
 
 class Tape:
