@@ -70,9 +70,8 @@ from intercom_nb.models import Delta
 from intercom_nb.models.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.models.prices import Price
 from intercom_nb.service.service import InterComService
+from intercom_nb.version import __version__ as __version__
 from intercom_nb.views import AgentsView, Dashboard, GraphView, Timeline, Transcript, snapshot, to_html
-
-
 
 __all__ = [
     "Agent",

@@ -142,10 +142,11 @@ class MissingKeyError(ModelError):
         The model that was named.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, sentence: str = "") -> None:
         self.model = model
         super().__init__(
-            f"the model {model!r} needs a key: set OPENAI_API_KEY (in the environment or .env), or OPENAI_BASE_URL "
+            sentence
+            or f"the model {model!r} needs a key: set OPENAI_API_KEY (in the environment or .env), or OPENAI_BASE_URL "
             "for a server of your own; model='offline' needs neither"
         )
 

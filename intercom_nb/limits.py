@@ -91,9 +91,33 @@ class Spent:
         used = {"tokens": self.tokens, "usd": self.usd, "seconds": seconds, "runs": self.runs if new_run else -math.inf}
         return next((name for name, value in used.items() if value >= getattr(limits, name)), None)
 
+    def said(self, limits: Limits) -> str:
+        """Return the one line with what money may still be spent, where some was.
+
+        Examples
+        --------
+        >>> Spent(messages=1, runs=2, tokens=300, usd=0.4).said(Limits(usd=1))
+        '1 message, 2 runs, 300 tokens, spent $0.40 of $1'
+        """
+        if not self.usd:
+            return str(self)
+        most = "" if math.isinf(limits.usd) else f" of ${limits.usd:,.10g}"
+        return f"{self._counts()}, spent ${_dollars(self.usd)}{most}{self._unknown(' +')}"
+
+    def _counts(self) -> str:
+        messages = "1 message" if self.messages == 1 else f"{self.messages:,} messages"
+        runs = "1 run" if self.runs == 1 else f"{self.runs:,} runs"
+        return f"{messages}, {runs}, {self.tokens:,} tokens"
+
+    def _unknown(self, joined: str) -> str:
+        calls = "1 call" if self.unpriced == 1 else f"{self.unpriced:,} calls"
+        return f"{joined} {calls} of unknown price" if self.unpriced else ""
+
     def __str__(self) -> str:
         """Return the one line shown while somebody waits."""
         cost = f", ${self.usd:.4f}" if self.usd else ""
-        calls = "1 call" if self.unpriced == 1 else f"{self.unpriced:,} calls"
-        unknown = f"{' +' if cost else ','} {calls} of unknown price" if self.unpriced else ""
-        return f"{self.messages} messages, {self.runs} runs, {self.tokens:,} tokens{cost}{unknown}"
+        return f"{self._counts()}{cost}{self._unknown(' +' if cost else ',')}"
+
+
+def _dollars(usd: float) -> str:
+    return f"{usd:,.2f}" if round(usd, 2) == round(usd, 4) else f"{usd:,.4f}"

@@ -1,13 +1,15 @@
 """The one place that touches the running notebook: notes, progress, and output kept out of people's cells."""
 
 import contextlib
+import itertools
 import sys
 import time
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Progress", "keep_output_out_of_cells", "note", "replace_running"]
+__all__ = ["Progress", "claim_name", "keep_output_out_of_cells", "note"]
 
 
 def keep_output_out_of_cells() -> None:
@@ -61,18 +63,57 @@ class Service(Protocol):
         """End it."""
 
 
-def replace_running(name: str, service: Service) -> None:
-    """Stop the service of this name that still runs in this process, say so, and remember this one instead.
+class _Claim(NamedTuple):
+    """Who has a name: the service, and the cell and the execution of it that made it."""
 
-    So running the cell that makes a service again leaves one service.
+    service: "weakref.ref[Any]"
+    wanted: str
+    cell: str
+    execution: int
+
+
+@contextlib.contextmanager
+def claim_name(wanted: str, service: Service) -> Iterator[str]:
+    """Give the name that a new service can have, and remember the service under it once the block has made it.
+
+    The service that the same cell made when it was run before is stopped, and says so; any other one that still runs
+    keeps its name, and the new one gets a number: ``intercom-2``. Where no cell is known, nobody is stopped.
     """
     # Kept on sys: a module's own globals are emptied when %autoreload reloads the module.
-    running: dict[str, weakref.ref[Service]] = sys.__dict__.setdefault("_intercom_nb_services", {})
-    old = running[name]() if name in running else None
-    running[name] = weakref.ref(service)
-    if old is not None and old.state != "stopped":
+    claims: dict[str, _Claim] = sys.__dict__.setdefault("_intercom_nb_services", {})
+    cell, execution = _cell()
+    replaced = [
+        (name, old)
+        for name, claim in list(claims.items())
+        if cell and claim[1:3] == (wanted, cell) and claim[3] != execution and (old := _running(claim)) is not None
+    ]
+    free = wanted
+    taken = {name for name, claim in claims.items() if _running(claim) is not None} - {name for name, _ in replaced}
+    for n in itertools.count(2):
+        if free not in taken:
+            break
+        free = f"{wanted}-{n}"
+    yield free
+    for name, old in replaced:
         old.stop()
-        note(f"the service {name!r} was still running here; it was stopped, and its log is {old.log or 'gone'}")
+        note(f"the service {name!r} of this cell was still running; it was stopped, and its log is {old.log or 'gone'}")
+    claims[free] = _Claim(weakref.ref(service), wanted, cell, execution)
+
+
+def _running(claim: _Claim) -> Any:
+    found = claim[0]()
+    return found if found is not None and found.state != "stopped" else None
+
+
+def _cell() -> tuple[str, int]:
+    """Return which cell is being run, and which execution it is; an empty text where none is known."""
+    shell = _shell()
+    if shell is None or not _in_notebook():
+        return "", 0
+    parent = getattr(shell, "parent_header", None) or {}
+    known = parent.get("metadata", {}).get("cellId") if isinstance(parent, dict) else None
+    inputs = shell.user_ns.get("In") or [""]
+    return str(known or inputs[-1]), int(shell.execution_count)
 
 
 class Progress:

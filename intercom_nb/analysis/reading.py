@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table, labelled, named, typed
 from intercom_nb.analysis.tables import NAMES, Frames, Table
 from intercom_nb.errors import LogDamagedError, LogError
-from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, check_readable, connected, path_of, uri_of
+from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, check_readable, connected, path_of, store_of, uri_of
 from intercom_nb.log.store import Store
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> 
     else:
         return {"": source}
     logs = [Path(log) if isinstance(log, str | Path) else log for log in found]
-    stems = [log.stem if isinstance(log, Path) else _stem(log.store) for log in logs]
+    stems = [log.stem if isinstance(log, Path) else _stem(store_of(log)) for log in logs]
     names = [
         str(log) if isinstance(log, Path) and stems.count(stem) > 1 else stem
         for log, stem in zip(logs, stems, strict=True)
@@ -84,8 +84,8 @@ def read_tables(log: HasStore | Path, tables: Mapping[str, Table]) -> "dict[str,
 
 @contextmanager
 def _arrow_reader(log: HasStore | Path) -> Iterator[_Read]:
-    if not isinstance(log, Path) and log.store.path is None:
-        with log.store.reading() as query:
+    if not isinstance(log, Path) and store_of(log).path is None:
+        with store_of(log).reading() as query:
             yield lambda table: arrow_table(query(table.sql), table)
         return
     path = path_of(log)

@@ -14,11 +14,11 @@ from itertools import islice
 from intercom_nb.contact_policies import ContactPolicy, is_above, is_within
 from intercom_nb.contacts.embeddings import Embeddings
 from intercom_nb.contacts.finder import Finder
-from intercom_nb.contacts.rule import MayContact, ContactRule
+from intercom_nb.contacts.rule import ContactRule
 from intercom_nb.log.facts import ContactKnown
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent, own_code_of
-from intercom_nb.members.registry import Registry, Member
+from intercom_nb.members.registry import Member, Registry
 from intercom_nb.texts.turns import ChatEntry, chat_list_text
 
 __all__ = ["Contacts"]

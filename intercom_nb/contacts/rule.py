@@ -7,7 +7,7 @@ from intercom_nb.errors import ChatRuleError
 from intercom_nb.members.agent import Agent
 from intercom_nb.members.registry import Member
 
-__all__ = ["MayContact", "ContactRule"]
+__all__ = ["ContactRule", "MayContact"]
 
 _LOGGER = logging.getLogger(__name__)
 

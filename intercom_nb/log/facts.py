@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from intercom_nb.log.times import micros
 from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.log.times import micros
 from intercom_nb.messages import Item, Message, item_type
 
 __all__ = [

@@ -12,7 +12,7 @@ from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.schema import VERSION
 from intercom_nb.log.store import Store
 
-__all__ = ["ONE_AT_A_TIME", "HasStore", "Query", "check_readable", "connected", "path_of", "querying", "uri_of"]
+__all__ = ["ONE_AT_A_TIME", "HasStore", "Query", "check_readable", "connected", "path_of", "querying", "store_of", "uri_of"]
 
 _WAIT_S = 10  # for a log that is just being closed
 ONE_AT_A_TIME = threading.RLock()  # so that whether a file is open here stays true while it is read
@@ -20,9 +20,16 @@ Query: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
 
 class HasStore(Protocol):
-    """A service, as far as its log is concerned."""
+    """A service, as far as its log is concerned; what reads it asks `store_of`."""
 
-    store: Store
+    @property
+    def _store(self) -> Store:
+        """Its log."""
+
+
+def store_of(log: HasStore) -> Store:
+    """Return the log of a service."""
+    return log._store  # noqa: SLF001 - the one door: a service's log is for readers, not for users
 
 
 @contextmanager
@@ -34,8 +41,8 @@ def querying(log: HasStore | str | Path) -> Iterator[Query]:
     LogError
         If there is no such log, or it cannot be read as one.
     """
-    if not isinstance(log, str | Path) and log.store.path is None:
-        with log.store.reading() as query:
+    if not isinstance(log, str | Path) and store_of(log).path is None:
+        with store_of(log).reading() as query:
             yield query
         return
     with ONE_AT_A_TIME, connected(path_of(log)) as connection:
@@ -50,7 +57,7 @@ def path_of(log: HasStore | str | Path) -> Path:
     LogError
         If it is not there.
     """
-    path = Path(log) if isinstance(log, str | Path) else Path(str(log.store.path))
+    path = Path(log) if isinstance(log, str | Path) else Path(str(store_of(log).path))
     if not path.is_file():
         raise LogError(path, "there is no such log; give a service, or the path that its .log names")
     return path

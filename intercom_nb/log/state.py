@@ -6,7 +6,7 @@ spent stands in the place itself, and each agent's last run is found by an index
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ __all__ = [
 
 _SPEC = ", ".join(f"a.{name}" if name != "id" else "a.agent_id AS id" for name in AgentSpec.names())
 _MEMBERS = f"""
-SELECT a.kind, a.version, a.seq, {_SPEC} FROM agents AS a
+SELECT a.kind, a.version, newest.first, {_SPEC} FROM agents AS a
 JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents WHERE seq <= ? GROUP BY agent_id) AS newest
     ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY newest.first
@@ -91,11 +91,14 @@ class MemberState:
         What it is.
     version : int
         How often it was changed, and one.
+    since : int
+        Where in the log it was added.
     """
 
     kind: str
     spec: AgentSpec
     version: int
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class RunState:
         Ids.
     attempt : int
         Of its attempts, the newest.
+    since : int
+        Where in the log the first of them began.
     spec : AgentSpec
         What its agent was when it began.
     settings : str
@@ -142,6 +147,7 @@ class RunState:
     run_id: str
     agent_id: str
     attempt: int
+    since: int
     spec: AgentSpec
     settings: str
     reason: str | None
@@ -280,8 +286,8 @@ def read_state(query: Query, place: int) -> State:
     """Return what was true at a place; by a query on one state of the log."""
     columns = AgentSpec.names()
     members = tuple(
-        MemberState(kind, AgentSpec.from_row(dict(zip(columns, row, strict=True))), version)
-        for kind, version, _, *row in query(_MEMBERS, place)
+        MemberState(kind, AgentSpec.from_row(dict(zip(columns, row, strict=True))), version, since)
+        for kind, version, since, *row in query(_MEMBERS, place)
     )
     agents = [member.spec.id for member in members if member.kind == "agent"]
     newest = query(_NEWEST_RUNS, place, json.dumps(agents))
@@ -346,6 +352,7 @@ def _run(query: Query, place: int, row: Sequence[Any]) -> RunState:
         run_id=run_id,
         agent_id=agent_id,
         attempt=attempt,
+        since=began,
         spec=spec,
         settings=_options(query, began).get("settings", "{}"),
         reason=reason if has_ended else None,
@@ -375,10 +382,7 @@ def _with_steps(query: Query, place: int, run: RunState) -> RunState:
             n: (output, bool(is_failed)) if until_seq is not None and until_seq <= place else None
             for n, output, is_failed, until_seq in query(sql, run.run_id, steps[-1][0], place)
         }
-    return RunState(
-        run.run_id, run.agent_id, run.attempt, run.spec, run.settings, run.reason, run.error, run.turn_idx,
-        run.chat_list, len(whole), first, waiting, outputs,
-    )  # fmt: skip
+    return replace(run, step=len(whole), first_step=first, waiting_items=waiting, outputs=outputs)
 
 
 def _spent(query: Query, place: int, row: Sequence[Any]) -> Spent:

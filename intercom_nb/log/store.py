@@ -78,7 +78,7 @@ class Store:
         )
 
     @classmethod
-    def create(  # noqa: PLR0913 - what a log is made with; all but where and under which name is named
+    def create(
         cls,
         folder: Path | None,
         name: str,

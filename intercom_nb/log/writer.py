@@ -195,6 +195,8 @@ class Writer:
                 for fact in transaction.facts:
                     statement: Statement = fact.statement()
                     connection.executemany(*statement)
+                if not transaction.facts:
+                    continue  # somebody only waits for those before
                 totals.add(transaction)
                 connection.execute(PLACE, (transaction.place, micros(transaction.time), *totals.row()))
             connection.execute("COMMIT")

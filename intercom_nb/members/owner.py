@@ -55,6 +55,9 @@ class Owner(Protocol):
     def change(self, agent_id: str, spec: AgentSpec, code: OwnCode) -> None:
         """Let an agent be something else from its next run on."""
 
+    def agent(self, given: str) -> Any:
+        """Return the agent with this id or name."""
+
     def party(self, given: str, asker_id: str | None = None) -> Any:
         """Return the agent, person or chat with this id or name."""
 

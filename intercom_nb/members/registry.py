@@ -11,7 +11,7 @@ from intercom_nb.members.person import Person
 from intercom_nb.texts.names import plain_name
 from intercom_nb.texts.turns import ChatEntry
 
-__all__ = ["Registry", "Member"]
+__all__ = ["Member", "Registry"]
 
 Member = Agent | Person
 
@@ -139,6 +139,10 @@ class Registry:
         if found is None:
             raise self._unknown(given, chain(self.members, self._chats_of(asker_id)), asker_id)
         return found
+
+    def knows(self, given: object) -> bool:
+        """Return whether somebody or some chat has this id or name."""
+        return self._find(given, None) is not None
 
     def find(self, given: object) -> Member | None:
         """Return an agent or person by what somebody wrote; None if there is none."""

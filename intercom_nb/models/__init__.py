@@ -10,6 +10,8 @@ from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.model import Model, Models, default_model
 from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.values import (
+    OFFLINE_MODEL,
+    OPENAI_URL,
     Assistant,
     Delta,
     ModelChoice,
@@ -21,6 +23,8 @@ from intercom_nb.models.values import (
 )
 
 __all__ = [
+    "OFFLINE_MODEL",
+    "OPENAI_URL",
     "Assistant",
     "AsyncOpenAI",
     "ClientOptions",

@@ -13,7 +13,7 @@ from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.client import Client, ClientOptions
 from intercom_nb.models.failures import safe
-from intercom_nb.models.offline import OFFLINE_MODEL, OfflineAssistant
+from intercom_nb.models.offline import OfflineAssistant
 from intercom_nb.models.price_list import usd_of
 from intercom_nb.models.recording.from_environment import by_environment
 from intercom_nb.models.recording.player import Player
@@ -22,9 +22,11 @@ from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.reply import end_of, read, usage_of, without_nulls
 from intercom_nb.models.values import (
     NO_KEY,
+    OFFLINE_MODEL,
     OPENAI_URL,
     Address,
     Answer,
+    Assistant,
     Delta,
     End,
     ModelChoice,

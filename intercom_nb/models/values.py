@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
+from intercom_nb.texts.names import code_text
 from intercom_nb.tools import ToolCall
 
 __all__ = [

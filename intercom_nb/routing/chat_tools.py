@@ -6,13 +6,12 @@ can speak as somebody else. What the methods say is what the model reads.
 
 from collections.abc import Iterable
 
-from intercom_nb.errors import InterComError, InvalidToolError, ToolCallError, listed
+from intercom_nb.errors import InvalidToolError, ToolCallError
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.messages import Message
 from intercom_nb.routing.router import Router
-from intercom_nb.texts.names import plain_name
 from intercom_nb.texts.turns import ChatEntry, chat_list_text
-from intercom_nb.tools import Tool, ToolCall
+from intercom_nb.tools import Tool
 
 __all__ = ["CHAT_TOOLS", "SEARCH_TOOL", "ChatTools", "check_tools"]
 

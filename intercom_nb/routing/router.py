@@ -10,7 +10,17 @@ from typing import Protocol
 
 from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.errors import ChatRuleError, listed
-from intercom_nb.log.facts import AdminLeft, AdminNamed, ChatCreated, Delivered, Held, MemberJoined, MemberLeft, Posted, Released
+from intercom_nb.log.facts import (
+    AdminLeft,
+    AdminNamed,
+    ChatCreated,
+    Delivered,
+    Held,
+    MemberJoined,
+    MemberLeft,
+    Posted,
+    Released,
+)
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent

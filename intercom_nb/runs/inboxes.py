@@ -29,8 +29,8 @@ class Inboxes:
     ----------
     states : dict of str to AgentState
         By agent.
-    persons : dict of str to list of Message
-        What each person has received, oldest first.
+    persons : dict of str to list of Message, or None
+        What each person has received, oldest first; None until somebody asks for what an earlier process left.
     due : dict of str
         Agents that have something to do, in the order they became due, so that a start has an order too.
     """
@@ -47,7 +47,7 @@ class Inboxes:
         self._ring = ring
         self._heard = heard
         self.states: dict[str, AgentState] = {}
-        self.persons: dict[str, list[Message]] = {}
+        self.persons: dict[str, list[Message] | None] = {}
         self.due: dict[str, None] = {}
 
     def count(self, message: Message) -> None:
@@ -60,7 +60,9 @@ class Inboxes:
         """Put an accepted message into its receivers' inboxes and ring them; one that is held waits beside them."""
         with self._lock:
             for person_id in person_ids:
-                self.persons[person_id].append(message)
+                received = self.persons[person_id]
+                if received is not None:
+                    received.append(message)
             for agent_id in agent_ids:
                 state = self.states[agent_id]
                 (state.kept if held else state.inbox).append(message)

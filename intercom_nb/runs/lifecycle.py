@@ -23,10 +23,6 @@ class Lifecycle:
     ----------
     limits : Limits
         What it may spend.
-    on_halt : callable
-        Called with the new state and the reason after each pause and stop.
-    seconds : float
-        During which it was at work before, in an earlier process.
 
     Attributes
     ----------
@@ -41,7 +37,7 @@ class Lifecycle:
         What it has spent.
     """
 
-    def __init__(self, limits: Limits, on_halt: Callable[[str, str], None], *, seconds: float = 0.0) -> None:
+    def __init__(self, limits: Limits) -> None:
         self.state: State = "new"
         self.reason = ""
         self._details: dict[str, str] = {}
@@ -50,9 +46,18 @@ class Lifecycle:
         self._changed = threading.Condition()
         self._busy = False
         self._busy_since = 0.0
-        self._busy_before = seconds
+        self._busy_before = 0.0
         self._waiting: list[Future[str]] = []
-        self._on_halt = on_halt
+        self._watchers: list[Callable[[str, str], None]] = []
+
+    def go_on_from(self, spent: Spent, seconds: float, limits: Limits) -> None:
+        """Go on from what was spent in an earlier process, within these limits."""
+        with self._changed:
+            self.spent, self._busy_before, self.limits = spent, seconds, limits
+
+    def watch(self, watcher: Callable[[str, str], None]) -> None:
+        """Call a function with the new state and the reason after each pause and stop."""
+        self._watchers.append(watcher)
 
     @property
     def at_work(self) -> bool:
@@ -93,7 +98,8 @@ class Lifecycle:
             if not ended:
                 self._details = {}
             self._change(state, self.reason if ended else reason)
-        self._on_halt(state, reason)  # outside the lock: it writes to the log
+        for watcher in self._watchers:
+            watcher(state, reason)  # outside the lock: it writes to the log
 
     def busy(self) -> None:
         """Somebody has something to do."""

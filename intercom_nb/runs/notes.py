@@ -6,14 +6,14 @@ log like any other: it lives in memory and is built anew when it is first asked.
 
 import sqlite3
 
-from intercom_nb.errors import InterComError, ToolCallError
+from intercom_nb.errors import ToolCallError
 from intercom_nb.log.facts import NoteKept
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros, moment
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.texts.english import FUNCTION_WORDS, WORD
-from intercom_nb.texts.names import clean, plain_name
-from intercom_nb.tools import Tool, ToolCall
+from intercom_nb.texts.names import clean
+from intercom_nb.tools import Tool
 
 __all__ = ["NOTE_TOOLS", "NoteTools", "Notes"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.errors import LogError, ModelError
-from intercom_nb.log.facts import RunBegan, RunEnded
+from intercom_nb.log.facts import RunBegan
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
@@ -162,10 +162,3 @@ class Runner:
         agent, at = state.agent, micros(tx.time)
         version = self._contacts.registry.version_of(agent.id)
         tx.add(RunBegan(run.run_id, run.attempt, agent.id, version, seq, at, run.turn_idx, chat_list))
-
-    @staticmethod
-    def interrupt(tx: Transaction, state: AgentState, run: Run) -> None:
-        """Write down that an attempt ended with the process that had it."""
-        at, spent = micros(tx.time), state.spent.to_json()
-        tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "interrupted", None, spent))
-        run.has_ended = True

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from intercom_nb.errors import LogError, listed
+from intercom_nb.log.facts import RunEnded
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros
-from intercom_nb.log.facts import RunEnded
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.runs.agent_state import AgentState
@@ -42,7 +42,7 @@ class Scheduler:
         Of the same service.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts it works with, all of them named
+    def __init__(
         self, *, store: Store, models: Models, lifecycle: Lifecycle, inboxes: Inboxes, halts: Halts, turns: Turns
     ) -> None:
         self._store = store

@@ -1,13 +1,13 @@
 """What a service shows of itself: live views, a picture, a page. The part of a service that is about seeing it."""
 
 import math
+import threading
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from intercom_nb.analysis import delivery_counts
+from intercom_nb.log.store import Store
 from intercom_nb.members.cards import service_html
-from intercom_nb.members.person import Person
-from intercom_nb.members.registry import Registry
 from intercom_nb.service.running import Running
 from intercom_nb.views import (
     AgentsView,
@@ -15,7 +15,7 @@ from intercom_nb.views import (
     GraphView,
     Hub,
     Live,
-    Shown,
+    Seen,
     Timeline,
     Transcript,
     View,
@@ -34,22 +34,23 @@ class Display(Running):
     A view is live while it can be seen, whatever the cells are doing; shown twice, it is one view in two places.
     """
 
-    registry: Registry
-    _hub: Hub | None = None
+    _shown: Seen | None = None
+    _showing = threading.Lock()
 
     @property
-    def hub(self) -> Hub:
-        """Where its views meet."""
-        with self.store.lock:
-            made = self._hub is None
-            hub = self._hub = self._hub or Hub(self.name, self.store, self._live)
-        if made and self.state == "stopped":
-            hub.finish()
-        return hub
+    def _store(self) -> Store:
+        return self._engine.log
 
-    def dashboard(self) -> Dashboard:
-        """Return a view of everything at once, with what a person may do; the last line ``intercom`` shows it."""
-        return self._view(Dashboard)
+    @property
+    def _seen(self) -> Seen:
+        with self._showing:
+            seen, made = self._shown, self._shown is None
+            if seen is None:
+                hub = Hub(self.name, self._engine.log, self._live)
+                seen = self._shown = Seen(self._engine, hub, lambda: repr(self))
+        if made and self.state == "stopped":
+            seen.hub.finish()
+        return seen
 
     def transcript(self) -> Transcript:
         """Return a view of what is said."""
@@ -75,10 +76,6 @@ class Display(Running):
         """Write what has happened as one HTML file that anybody can open, and return its path."""
         return to_html(self, path)
 
-    def people(self) -> list[str]:
-        """Return the ids of the persons, in the order they were added."""
-        return [member.id for member in self.registry.members if isinstance(member, Person)]
-
     def stop(self) -> None:
         """Stop for good: end every run at once, close the log, end the threads. A second call does nothing.
 
@@ -86,12 +83,11 @@ class Display(Running):
         they are at the end.
         """
         super().stop()
-        if self._hub is not None and self.state == "stopped" and not self._runtime.here():
-            self._hub.finish()
+        if self._shown is not None and self.state == "stopped" and not self._engine.runtime.here():
+            self._shown.hub.finish()
 
     def _view(self, kind: type[_V], focus: str = "") -> _V:
-        # The rest of what a view may ask of it is written in the service itself.
-        found: _V = self.hub.view(kind.part, focus, lambda: kind(cast(Shown, self), focus))
+        found: _V = self._seen.hub.view(kind.part, focus, lambda: kind(self, focus))
         return found
 
     # -- the last line of a cell ------------------------------------------------------------------------------------
@@ -101,15 +97,14 @@ class Display(Running):
         try:
             return self._view(Dashboard)._repr_mimebundle_(include, exclude) | {"text/plain": repr(self)}
         except ImportError:
-            return {"text/plain": repr(self), "text/html": self.as_html()}
+            return {"text/plain": repr(self), "text/html": self._as_html()}
 
-    def bundle_of(self, some_id: str) -> dict[str, Any]:
-        """Return what the last line of a cell shows of an agent or a chat."""
-        kind: type[View] = AgentsView if some_id in {member.id for member in self.registry.members} else Transcript
+    def _bundle_of(self, some_id: str) -> dict[str, Any]:
+        members = self._engine.registry.members
+        kind: type[View] = AgentsView if some_id in {member.id for member in members} else Transcript
         return self._view(kind, some_id)._repr_mimebundle_()
 
-    def as_html(self) -> str:
-        """Return it as tables, for a page without scripts: its state, its agents, and who wrote to whom."""
+    def _as_html(self) -> str:
         what = {
             "name": self.name,
             "status": self.status,
@@ -117,7 +112,7 @@ class Display(Running):
             "spent": str(self.spent),
             "log": str(self.log or "in memory"),
         }
-        agents = [(agent.name, agent.status, agent.description) for agent in self.registry]
+        agents = [(agent.name, agent.status, agent.description) for agent in self._engine.registry]
         return service_html(what, agents, delivery_counts(self))
 
     # -- what its views show beside the log -------------------------------------------------------------------------
@@ -126,22 +121,22 @@ class Display(Running):
         agents = {
             agent.id: {
                 "status": agent.status,
-                "unread": self._runs.unread(agent.id),
-                "paused": self._runs.is_paused(agent.id),
+                "unread": self._engine.scheduler.unread(agent.id),
+                "paused": self._engine.scheduler.is_paused(agent.id),
             }
-            for agent in self.registry
+            for agent in self._engine.registry
         }
-        return {"service": self._live_service(), "agents": agents, "people": self.people()}
+        return {"service": self._live_service(), "agents": agents, "people": self._engine.people()}
 
     def _live_service(self) -> dict[str, Any]:
-        spent, limits, seconds = self.spent, self.limits, round(self._lifecycle.seconds, 1)
-        usd = None if self.hub.unpriced else spent.usd  # a sum without some of its parts is not known
+        spent, limits, seconds = self.spent, self.limits, round(self._engine.lifecycle.seconds, 1)
+        usd = None if self._seen.hub.unpriced else spent.usd  # a sum without some of its parts is not known
         return {
             "name": self.name,
             "state": self.state,
             "status": self.status,
             "reason": self.reason,
-            "notice": self._models.notice,
+            "notice": self._engine.models.notice,
             "model": self.model,
             "log": None if self.log is None else str(self.log),
             "spent": {

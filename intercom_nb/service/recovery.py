@@ -1,213 +1,213 @@
-"""What a log says, put back into memory: the directory, the inboxes, and the runs that were cut off.
+"""What a log says, put back into memory. Recovery is a query: every transaction left a whole state behind."""
 
-Recovery is a query. Nothing is repaired, because every transaction left a whole state behind.
-"""
-
-import json
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from intercom_nb.contact_policies import function_of, policy_from
-from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.errors import LogError
-from intercom_nb.limits import Limits, Spent
-from intercom_nb.log.facts import Released
-from intercom_nb.log.store import Store
-from intercom_nb.members.agent import Agent
+from intercom_nb.log.facts import Released, RunEnded
+from intercom_nb.log.reading import Query
+from intercom_nb.log.state import RunState, State
+from intercom_nb.log.times import micros
+from intercom_nb.members.agent import agent_from, join
 from intercom_nb.members.chat import Chat
-from intercom_nb.members.owner import Owner
+from intercom_nb.members.own_code import missing_code, own_code
 from intercom_nb.members.person import Person
-from intercom_nb.members.registry import Registry
-from intercom_nb.models import Models
-from intercom_nb.routing.courtesy import Courtesy, channel_of
+from intercom_nb.model_settings import ModelSettings
+from intercom_nb.models import Assistant
+from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.runs.agent_state import AgentState, Run
+from intercom_nb.runs.halts import PAUSED
+from intercom_nb.service.engine import Engine
 from intercom_nb.texts.instructions import compose
+from intercom_nb.texts.names import code_name
 
-__all__ = ["load_contacts", "load_desks", "load_directory", "load_guard", "load_spent"]
+__all__ = ["Loader", "check_code"]
 
 _HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was said before is long past
-_MEMBERS = """
-SELECT a.agent_id, a.version, a.kind, a.name, a.description, a.mission, a.model, a.tools, a.mail,
-    a.notes, a.context, a.team, a.contacts, a.max_runs, a.max_tokens, a.max_usd FROM agents AS a
-JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id) AS newest
-    ON a.agent_id = newest.agent_id AND a.version = newest.version
-ORDER BY newest.first
-"""
-
-_NEWEST_TURNS = """
-SELECT r.agent_id, COALESCE(r.chat_list, json_extract(i.payload, '$.content'), '') FROM runs AS r
-JOIN (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) USING (agent_id, began_seq)
-LEFT JOIN items AS i ON r.chat_list IS NULL AND i.agent_id = r.agent_id AND i.idx = r.turn_idx
-WHERE r.agent_id IN (SELECT value FROM json_each(?))
-"""
-_MEMBERS_THEN = """
-SELECT r.agent_id, (SELECT COUNT(*) FROM agents AS a WHERE a.version = 1 AND a.seq < r.began_seq)
-FROM (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) AS r
+_MOST_TALKED = 100  # partners; of whom an agent has more, the latest count
+_UNFINISHED = (None, "stopped", "interrupted")
+_LATEST = """
+SELECT MAX(seq), CASE sender_id WHEN ?1 THEN receiver_id ELSE sender_id END AS other FROM messages
+WHERE receiver_id IS NOT NULL AND sender_id IS NOT NULL AND ?1 IN (sender_id, receiver_id) GROUP BY other
 """
 
 
-def load_directory(store: Store, directory: Registry, host: Owner, functions: Mapping[str, Callable[..., Any]]) -> None:
-    """Enter the agents, persons and chats of a log.
+def check_code(state: State, functions: Mapping[str, Callable[..., Any]], path: Any, *, assistant: bool) -> None:
+    """Check that what only code can give was given.
 
     Raises
     ------
     LogError
-        If an agent has a tool, or contacts, that are not among the functions given.
+        If an agent has tools or contacts that are not among the functions, or a model that is an assistant.
     """
-    rows = store.rows(_MEMBERS)
-    named = {name for row in rows for name in (*row[7].split(), function_of(row[12])) if name}
-    missing = named - functions.keys()
+    agents = [member.spec for member in state.members if member.kind == "agent"]
+    missing = {name for spec in agents for name in missing_code(spec, functions)}
     if missing:
         names = ", ".join(sorted(missing))
-        raise LogError(store.path, f"its agents have functions of yours; give them again: open(path, tools=[{names}])")
-    for agent_id, version, kind, name, description, mission, *rest in rows:
-        model, tools, mail, notes, context, team, contacts, *most = rest
-        if kind == "person":
-            directory.add_member(Person(name, description, agent_id, host))
-            continue
-        own = [functions[tool] for tool in tools.split()]
-        agent = Agent(
-            name,
-            description=description,
-            mission=mission,
-            id=agent_id,
-            model=model,
-            tools=own,
-            mail=mail,
-            notes=notes,
-            context=context,
-            team=team,
-            contacts=policy_from(contacts, functions),
+        raise LogError(path, f"its agents have functions of yours; give them again: open(path, tools=[{names}])")
+    models = sorted({code_name(spec.model) for spec in agents if code_name(spec.model)})
+    if models and not assistant:
+        names = ", ".join(models)
+        raise LogError(path, f"some of its agents ran on an assistant of yours ({names}); give it again: model=…")
+
+
+class Loader:
+    """Puts the state of a log into the parts of a service.
+
+    Parameters
+    ----------
+    engine : Engine
+        The parts, empty.
+    state : State
+        What the log says.
+    query : Query
+        On the same state of the log.
+    """
+
+    def __init__(self, engine: Engine, state: State, query: Query) -> None:
+        self._engine = engine
+        self._state = state
+        self._query = query
+
+    def load(self, functions: Mapping[str, Callable[..., Any]], assistant: Assistant | None) -> None:
+        """Enter members, chats, mail, runs, and what each of them knows."""
+        self._load_members(functions, assistant)
+        self._load_chats()
+        for agent_id, message in self._state.pending:
+            self._engine.inboxes.states[agent_id].inbox.append(message)
+        for run in self._state.runs:
+            self._load_run(run, assistant)
+        self._load_what_agents_carry()
+        self._load_guard()
+        self._load_contacts()
+
+    def _load_members(self, functions: Mapping[str, Callable[..., Any]], assistant: Assistant | None) -> None:
+        engine = self._engine
+        for member in self._state.members:
+            if member.kind == "person":
+                engine.registry.add_member(Person(member.spec, engine), member.version)
+                engine.inboxes.persons[member.spec.id] = None
+                continue
+            agent = agent_from(member.spec, own_code(member.spec, functions, assistant))
+            join(agent, engine, member.spec.id)
+            engine.registry.add_member(agent, member.version)
+            engine.inboxes.states[agent.id] = AgentState(agent)
+
+    def _load_chats(self) -> None:
+        for one in self._state.chats:
+            chat = Chat(one.chat_id, one.name, one.description, one.admin_id, self._engine)
+            chat.roster.update(dict.fromkeys(one.members))
+            self._engine.registry.add_chat(chat)
+
+    def _load_run(self, then: RunState, assistant: Assistant | None) -> None:
+        state = self._engine.inboxes.states[then.agent_id]
+        state.last, state.error = then.reason or "silent", then.error or ""
+        if then.reason in _UNFINISHED:
+            state.last = "silent"
+        elif then.reason != "failed":
+            return
+        spec = then.spec
+        model = assistant if code_name(spec.model) else spec.model
+        run = Run(
+            run_id=then.run_id,
+            instructions=compose(spec.name, spec.id, spec.mission, spec.description),
+            model=self._engine.models.named(model),
+            settings=spec.settings.over(ModelSettings.from_json(then.settings)),
+            turn_idx=then.turn_idx,
+            chat_list=then.chat_list,
+            attempt=then.attempt,
+            has_ended=then.reason is not None,
+            step=then.step,
+            first_step=then.first_step,
+            waiting_items=then.waiting_items,
+            outputs=dict(then.outputs),
         )
-        agent.limited(_limits(*most))
-        agent.join(host, agent_id, version)
-        directory.add_member(agent)
-    for chat_id, name, description, admin_id in store.rows(
-        "SELECT chat_id, name, description, admin_id FROM chats ORDER BY seq"
-    ):
-        directory.add_chat(Chat(chat_id, name, description, admin_id, host))
-    for chat_id, agent_id in store.rows(
-        "SELECT chat_id, agent_id FROM memberships WHERE left_seq IS NULL ORDER BY joined_seq, rowid"
-    ):
-        directory.chat(chat_id).roster[agent_id] = None
+        if then.reason == "failed":
+            state.failed = run
+        else:
+            state.run = run
+
+    def _load_what_agents_carry(self) -> None:
+        states = self._engine.inboxes.states
+        for agent_id, spent in self._state.spent_of.items():
+            states[agent_id].spent = spent
+        for agent_id, keys in self._state.told.items():
+            states[agent_id].told.update(keys)
+        for who, reason in self._state.halts:
+            if who is None:
+                self._engine.was_halted_for([reason])
+            elif reason == PAUSED:
+                states[who].paused = True
+            else:
+                states[who].limit = reason
+
+    def _load_guard(self) -> None:
+        """Let the guard hear what was said last, and keep back the mail that waits for a person."""
+        guard, states = self._engine.guard, self._engine.inboxes.states
+        if guard is None:
+            return
+        sql = "SELECT until_seq, channel FROM holds WHERE until_seq > 0 AND until_seq <= ? ORDER BY until_seq"
+        released = self._query(sql, self._state.place)
+        recent = "seq > (SELECT COALESCE(MAX(seq), 0) FROM messages) - ?"
+        for message in self._engine.store.messages(recent, _HEARD_AGAIN):
+            while released and released[0][0] < message.seq:
+                guard.release(released.pop(0)[1])
+            sender, receiver = (states.get(str(given)) for given in (message.sender_id, message.receiver_id))
+            if sender is not None and (receiver is not None or message.chat_id is not None):
+                guard.hear(message)
+        for _, name in released:
+            guard.release(name)
+        held = guard.held = dict(self._state.holds)
+        for state in states.values():
+            state.kept = [m for m in state.inbox if m.seq >= held.get(channel_of(m), m.seq + 1)]
+            state.inbox = [m for m in state.inbox if m not in state.kept]
+
+    def _load_contacts(self) -> None:
+        """Let agents know whom they talked to, whom they found, and whom their newest turn showed, in its order."""
+        contacts, states = self._engine.contacts, self._engine.inboxes.states
+        partners: dict[str, int] = {}
+        for agent_id, contact_id, how in self._state.contacts:
+            if how == "found":
+                contacts.known(agent_id).find(contact_id)
+            else:
+                contacts.talked(agent_id, contact_id, 0)
+                partners[agent_id] = partners.get(agent_id, 0) + 1
+        for agent_id in [agent_id for agent_id, n in partners.items() if n > _MOST_TALKED]:
+            for seq, other_id in self._query(_LATEST, agent_id):
+                contacts.talked(agent_id, other_id, seq)
+        since = sorted(member.since for member in self._state.members)
+        for run in self._state.runs:
+            if contacts.is_short(states[run.agent_id].agent):
+                contacts.showed(run.agent_id, self._turn_of(run))
+            else:
+                contacts.showed_everyone(run.agent_id, sum(place < run.since for place in since))
+
+    def _turn_of(self, run: RunState) -> str:
+        if run.chat_list is not None:
+            return run.chat_list
+        sql = "SELECT payload ->> '$.content' FROM items WHERE agent_id = ? AND idx = ?"
+        found = self._query(sql, run.agent_id, run.turn_idx)
+        return str(found[0][0]) if found else ""
+
+    def take_up(self) -> None:
+        """Write down that this process goes on with the log, and what that ends; then ring whoever has something to do."""
+        engine, states = self._engine, self._engine.inboxes.states
+        engine.store.take_up()
+        cut_off = [state for state in states.values() if state.run is not None and not state.run.has_ended]
+        waiting = list(self._state.holds) if engine.guard is None else []
+        if cut_off or waiting:
+            with engine.store.transaction() as tx:
+                for state in cut_off:
+                    run, at, spent = state.run, micros(tx.time), state.spent.to_json()
+                    assert run is not None  # noqa: S101 - those are the ones
+                    tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "interrupted", None, spent))
+                    run.has_ended = True
+                tx.add(*(Released(channel, tx.seq()) for channel in waiting))
+        if engine.store.recovered:
+            engine.note("log_recovered", engine.store.recovered)
+        if engine.thread_logs is not None:
+            engine.thread_logs.rewrite(engine.store)
+        due = (s.agent.id for s in states.values() if (s.inbox or s.run is not None) and not s.is_halted)
+        engine.inboxes.become_due(due)
 
 
-def _limits(runs: float | None, tokens: float | None, usd: float | None) -> Limits | None:
-    if runs is None or tokens is None or usd is None:
-        return None
-    whole: list[Any] = [number if math.isinf(number) else int(number) for number in (runs, tokens)]
-    return Limits(runs=whole[0], tokens=whole[1], usd=usd)
-
-
-def load_desks(store: Store, directory: Registry, models: Models) -> dict[str, AgentState]:
-    """Return every agent's working state: its pending mail and its last run, to go on with or to try again."""
-    desks = {agent.id: AgentState(agent) for agent in directory.get_agents()}
-    messages = {m.seq: m for m in store.messages("seq IN (SELECT seq FROM deliveries WHERE state = 'pending')")}
-    for agent_id, seq in store.rows("SELECT agent_id, seq FROM deliveries WHERE state = 'pending' ORDER BY seq"):
-        desks[agent_id].inbox.append(messages[seq])
-    last_runs = store.rows(
-        "SELECT r.run_id, r.agent_id, r.turn_idx, r.chat_list, r.reason, r.error, a.name, a.mission FROM runs AS r "
-        "JOIN (SELECT agent_id, MAX(began_seq) AS began_seq FROM runs GROUP BY agent_id) USING (agent_id, began_seq) "
-        "JOIN agents AS a ON a.agent_id = r.agent_id AND a.version = r.agent_version"
-    )
-    for run_id, agent_id, turn_idx, chat_list, reason, error, name, mission in last_runs:
-        desk = desks[agent_id]
-        desk.last, desk.error = reason or "silent", error or ""
-        if reason in (None, "failed"):
-            instructions = compose(name, agent_id, mission)
-            run = Run(run_id, instructions, models.named(desk.agent.model), turn_idx, chat_list)
-            _load_steps(store, run)
-            desk.run, desk.failed = (None, run) if reason == "failed" else (run, None)
-    _load_spent(store, desks)
-    holds = "SELECT agent_id, kind FROM events WHERE kind IN ('agent_paused', 'agent_resumed') ORDER BY seq"
-    for agent_id, kind in store.rows(holds):
-        desks[agent_id].met = "paused" if kind == "agent_paused" else ""
-    return desks
-
-
-def _load_spent(store: Store, desks: dict[str, AgentState]) -> None:
-    counts = {
-        "messages": "SELECT sender_id, COUNT(*) FROM messages WHERE sender_id IS NOT NULL GROUP BY sender_id",
-        "runs": "SELECT agent_id, COUNT(*) FROM runs GROUP BY agent_id",
-        "steps": "SELECT agent_id, COUNT(*) FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
-        "tokens": "SELECT agent_id, SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) "
-        "FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
-        "usd": "SELECT agent_id, SUM(COALESCE(usd, 0.0)) FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
-        "unpriced": "SELECT agent_id, SUM(usd IS NULL AND steps.error IS NULL) "
-        "FROM steps JOIN runs USING (run_id) GROUP BY agent_id",
-    }
-    for what, sql in counts.items():
-        for agent_id, count in store.rows(sql):
-            if agent_id in desks:
-                setattr(desks[agent_id].spent, what, count)
-    remarks = "SELECT receiver_id, key FROM messages WHERE sender_id IS NULL AND run_id IS NOT NULL"
-    for agent_id, key in store.rows(remarks):
-        desks[agent_id].told.add(key)
-
-
-def _load_steps(store: Store, run: Run) -> None:
-    steps = store.rows("SELECT step, held, error, kind FROM steps WHERE run_id = ? ORDER BY step", run.run_id)
-    run.step = steps[-1][0] + 1 if steps else 0
-    run.first_step = max((step + 1 for step, _, error, _ in steps if error is not None), default=0)
-    run.first_step += sum(kind == "compact" and step >= run.first_step for step, *_, kind in steps)
-    if steps and steps[-1][1] is not None:
-        run.step -= 1
-        run.held = tuple(json.loads(steps[-1][1]))
-        calls = store.rows(
-            "SELECT n, output, failed FROM tool_calls WHERE run_id = ? AND step = ?", run.run_id, run.step
-        )
-        run.outputs = {n: None if output is None else (output, bool(failed)) for n, output, failed in calls}
-
-
-def load_contacts(store: Store, directory: Registry, contacts: Contacts) -> None:
-    """Let agents know whom they talked to, whom they found, and whom their newest turn showed, in its order."""
-    talked = store.rows(
-        "SELECT sender_id, receiver_id, MIN(seq) AS first, MAX(seq) AS latest FROM messages "
-        "WHERE sender_id IS NOT NULL AND receiver_id IS NOT NULL GROUP BY sender_id, receiver_id ORDER BY first"
-    )
-    for sender_id, receiver_id, _, latest in talked:
-        contacts.met(sender_id, receiver_id, latest)
-    for agent_id, contact_id in store.rows("SELECT agent_id, contact_id FROM contacts ORDER BY seq"):
-        contacts.known(agent_id).find(contact_id)
-    short = {agent.id for agent in directory.get_agents() if contacts.is_short(agent)}
-    for agent_id, turn in store.rows(_NEWEST_TURNS, json.dumps(sorted(short))):
-        contacts.showed(agent_id, turn)
-    for agent_id, members in store.rows(_MEMBERS_THEN):
-        if agent_id not in short:
-            contacts.showed_everyone(agent_id, members)
-
-
-def load_guard(store: Store, desks: dict[str, AgentState], guard: Courtesy | None) -> None:
-    """Let the guard hear what was said last, and keep back the mail that waits for a person; without one, none does."""
-    held: dict[str, int] = dict(store.rows("SELECT channel, held_seq FROM holds WHERE released_seq IS NULL"))
-    if guard is None:
-        with store.transaction() as tx:
-            tx.add(*(Released(channel, tx.seq()) for channel in held))
-        return
-    released = store.rows("SELECT released_seq, channel FROM holds WHERE released_seq > 0 ORDER BY released_seq")
-    recent = "seq > (SELECT COALESCE(MAX(seq), 0) FROM messages) - ?"
-    for message in store.messages(recent, _HEARD_AGAIN):
-        while released and released[0][0] < message.seq:
-            guard.release(released.pop(0)[1])
-        sender, receiver = (desks.get(str(given)) for given in (message.sender_id, message.receiver_id))
-        if sender is not None and (receiver is not None or message.chat_id is not None):
-            guard.hear(message)
-    for _, name in released:
-        guard.release(name)
-    guard.held = held
-    for desk in desks.values():
-        desk.kept = [m for m in desk.inbox if m.seq >= held.get(channel_of(m), m.seq + 1)]
-        desk.inbox = [m for m in desk.inbox if m not in desk.kept]
-
-
-def load_spent(store: Store) -> Spent:
-    """Return what was spent so far."""
-    with store.reading() as query:
-        messages = query("SELECT COUNT(*) FROM messages")[0][0]
-        runs = query("SELECT COUNT(*) FROM runs")[0][0]
-        steps, tokens, usd, unpriced = query(
-            "SELECT COUNT(*), COALESCE(SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)), 0), "
-            "COALESCE(SUM(usd), 0.0), COALESCE(SUM(usd IS NULL AND error IS NULL), 0) FROM steps"
-        )[0]
-    return Spent(messages, runs, steps, tokens, usd, unpriced)

@@ -5,8 +5,9 @@ Widgets and plots are loaded when first used.
 
 from intercom_nb.views.hub import Hub, Live
 from intercom_nb.views.page import to_html
+from intercom_nb.views.seen import Seen
 from intercom_nb.views.snapshot import snapshot
-from intercom_nb.views.view import AgentsView, Dashboard, GraphView, Shown, Timeline, Transcript, View
+from intercom_nb.views.view import AgentsView, Dashboard, GraphView, Timeline, Transcript, View
 
 __all__ = [
     "AgentsView",
@@ -14,7 +15,7 @@ __all__ = [
     "GraphView",
     "Hub",
     "Live",
-    "Shown",
+    "Seen",
     "Timeline",
     "Transcript",
     "View",

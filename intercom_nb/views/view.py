@@ -6,31 +6,21 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from intercom_nb.errors import InterComError, LogError
-from intercom_nb.log.reading import Query, querying
-from intercom_nb.log.store import Store
-from intercom_nb.views.actions import Doing, do
+from intercom_nb.log.reading import Query, querying, store_of
+from intercom_nb.views.actions import do
 from intercom_nb.views.answers import answer
 from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, last_seq
-from intercom_nb.views.hub import Hub, Live
+from intercom_nb.views.hub import Live
+from intercom_nb.views.seen import Seen, Shown, seen_of
 from intercom_nb.views.snapshot import one_line, picture
 from intercom_nb.views.widget import make_widget
 
-__all__ = ["AgentsView", "Dashboard", "GraphView", "Shown", "Timeline", "Transcript", "View"]
+__all__ = ["AgentsView", "Dashboard", "GraphView", "Timeline", "Transcript", "View"]
 
 _LOGGER = logging.getLogger(__name__)
-
-
-class Shown(Doing, Protocol):
-    """What a view knows of the service it shows."""
-
-    store: Store
-
-    @property
-    def hub(self) -> Hub:
-        """Where its views meet."""
 
 
 class View:
@@ -55,11 +45,12 @@ class View:
         self.focus = focus
         self.changed = Changed()
         self.closed = False
-        self._log: Path | None = Path(source) if isinstance(source, str | Path) else source.store.path
-        self._service: weakref.ref[Shown] | None = None
-        self._kept: Shown | None = None
+        self._log: Path | None = Path(source) if isinstance(source, str | Path) else store_of(source).path
+        self._service: weakref.ref[Seen] | None = None
+        self._kept: Seen | None = None
         if not isinstance(source, str | Path):
-            self._service, self._kept = weakref.ref(source), source
+            self._kept = seen_of(source)
+            self._service = weakref.ref(self._kept)
         self._line = one_line(source)  # also shows at once whether there is such a log
         self._widget: Any = None
         self._visible: dict[str, bool] = {}
@@ -124,7 +115,7 @@ class View:
             changed = service.hub.taken(self)
             facts: Facts = {}
             if changed.anything:
-                with service.store.reading() as query:
+                with querying(service) as query:
                     facts = changed_facts(query, self._sent, changed)
                 service.hub.unpriced |= _unpriced(facts)
             news = self._news(live)
@@ -214,7 +205,7 @@ class View:
             if self._log is not None:
                 goes_on = f"InterComService.open({str(self._log)!r}) goes on with it"
             return {"ok": False, "sentence": f"this view shows a finished log; {goes_on}"}
-        return do(self._kept, asked)
+        return do(self._kept.owner, asked)
 
     @contextmanager
     def _reading(self) -> Iterator[Query]:
@@ -222,7 +213,7 @@ class View:
             yield query
 
     @contextmanager
-    def _source(self) -> Iterator[Shown | Path]:
+    def _source(self) -> Iterator[Seen | Path]:
         """Give what is read: the service while there is one, else the file it has left."""
         service = self._kept or (self._service() if self._service is not None and self._log is None else None)
         if service is not None:

@@ -1,0 +1,209 @@
+"""How a service comes about: with a new log, or with one that there is already and that goes on as it was."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from intercom_nb.environment import setting
+from intercom_nb.errors import LogError, MissingKeyError
+from intercom_nb.log.state import State, place_of, read_state
+from intercom_nb.log.store import Store
+from intercom_nb.members.own_code import tools_from
+from intercom_nb.models import (
+    OFFLINE_MODEL,
+    OPENAI_URL,
+    Assistant,
+    AsyncOpenAI,
+    ClientOptions,
+    ModelChoice,
+    Models,
+    without_credentials,
+)
+from intercom_nb.runs.lifecycle import Lifecycle
+from intercom_nb.runs.runtime import InThread
+from intercom_nb.service.engine import Engine, Shown
+from intercom_nb.service.options import Options
+from intercom_nb.service.recovery import Loader, check_code
+from intercom_nb.texts.names import slug
+from intercom_nb.tools import functions_by_name
+
+__all__ = ["Given", "made", "opened"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What is given when a log is opened; None for what is to stay as it was."""
+
+    model: ModelChoice = None
+    settings: Mapping[str, Any] | None = None
+    limits: Any = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    client: AsyncOpenAI | None = field(default=None, repr=False)
+    play: str | Path | None = None
+    contacts: Any = None
+    may_contact: Any = None
+    others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def options(self) -> dict[str, Any]:
+        """Return them as options by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the others are no options of a service, or are given by their own name too.
+        """
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "others"}
+        named = {name: value for name, value in own.items() if value is not None}
+        if not isinstance(self.others, Mapping):
+            raise TypeError(f"options={self.others!r}: it should be a dict, such as {{'courtesy': False}}")
+        known = {one.name for one in fields(Options)}
+        for name in self.others:
+            if name not in known:
+                raise ValueError(f"options: there is no option {name!r}; right would be one of {', '.join(sorted(known))}")
+        return {**self.others, **named}
+
+
+def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> Engine:
+    """Return the parts of a new service, and its log.
+
+    Raises
+    ------
+    MissingKeyError
+        If a model is named and nothing says how to reach it.
+    LogError
+        If the folder cannot be written.
+    """
+    models = _models(name, options)
+    kept = options.kept() | {"model": _json(models.default_text), "base_url": _json(models.server)}
+    runtime, lifecycle = InThread(name), Lifecycle(options.limits)
+    store = Store.create(
+        folder,
+        slug(name),
+        {"name": name},
+        options=kept,
+        loop=runtime,
+        on_failure=lambda: lifecycle.halt("stopped", "log"),
+    )
+    return Engine(
+        name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
+    )  # fmt: skip
+
+
+def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, show: Shown) -> Engine:
+    """Return the parts of a service that goes on with a log.
+
+    Raises
+    ------
+    LogError
+        If the log cannot be gone on with, or needs functions or an assistant that were not given.
+    MissingKeyError
+        If nothing says how to reach its model.
+    """
+    anew = given.options()
+    functions = functions_by_name(tool.function for tool in tools_from(tools))
+    runtime, lifecycle = InThread(path.stem), Lifecycle(Options().limits)
+    store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
+    try:
+        with store.reading() as query:
+            state = read_state(query, place_of(query, None))
+            options = _options_of(path, state, anew)
+            lifecycle.go_on_from(state.spent, state.seconds, options.limits)
+            models = _models(store.meta["name"], options)
+            engine = Engine(
+                store.meta["name"],
+                options=options,
+                store=store,
+                runtime=runtime,
+                lifecycle=lifecycle,
+                models=models,
+                show=show,
+            )
+            loader = Loader(engine, state, query)
+            assistant = _assistant(anew, models)
+            check_code(state, functions, path, assistant=assistant is not None or not models.tape.live)
+            loader.load(functions, assistant)
+        loader.take_up()
+        engine.note_given(anew, state.options)
+    except BaseException:
+        store.close()
+        raise
+    return engine
+
+
+def _assistant(anew: Mapping[str, Any], models: Models) -> Assistant | None:
+    """Return what stands for the assistants that only code can give, of the service and of its agents."""
+    model = anew.get("model")
+    # Whoever goes on offline on purpose means everybody.
+    return models.default.app if model == OFFLINE_MODEL or (model is not None and not isinstance(model, str)) else None
+
+
+def _models(name: str, options: Options) -> Models:
+    return Models(
+        options.model,
+        base_url=options.base_url,
+        api_key=options.api_key,
+        client=options.client,
+        options=ClientOptions(
+            options.max_concurrency, options.max_retries, options.timeout, options.record, options.play
+        ),
+        name=slug(name),
+    )
+
+
+def _options_of(path: Path, state: State, anew: Mapping[str, Any]) -> Options:
+    """Return the options of a log, with those given anew; what only code can give must be among them."""
+    needed = Options.needed(state.options)
+    if "contacts" in needed and "contacts" not in anew:
+        raise LogError(path, f"the function {needed['contacts']}() said whom its agents are shown; give it again: contacts=")
+    if "may_contact" in needed and "may_contact" not in anew:
+        raise LogError(path, "a rule said who may reach whom; give it again: may_contact=")
+    if "model" in needed and "model" not in anew and "play" not in anew:
+        raise LogError(
+            path,
+            f"its agents ran on {needed['model']!r}, which only code can give; give it again: open(path, model=…), "
+            "or go on without a language model: open(path, model='offline')",
+        )
+    options = Options.from_kept(state.options, **{**anew, "base_url": anew.get("base_url")})
+    return _on_its_server(path, options, state, anew)
+
+
+def _on_its_server(path: Path, options: Options, state: State, anew: Mapping[str, Any]) -> Options:
+    """Return options that reach the server the log was made on: with a key only if somebody said that it goes there."""
+    named = options.model if isinstance(options.model, str) else None
+    if options.client is not None or options.play is not None or named in (None, OFFLINE_MODEL):
+        return options
+    if "base_url" in anew:
+        return options
+    server = json.loads(state.options.get("base_url", "null")) or OPENAI_URL
+    known = without_credentials(setting("OPENAI_BASE_URL")) or OPENAI_URL
+    key = options.api_key or (setting("OPENAI_API_KEY") if server == known else None)
+    is_here = urlsplit(server).hostname in ("127.0.0.1", "localhost", "::1")
+    if key is None and not is_here and not (server == known and server != OPENAI_URL):
+        where = "at OpenAI" if server == OPENAI_URL else f"on {server}"
+        raise MissingKeyError(
+            str(named),
+            f"{path.name} was made on the model {named!r} {where}, and no key says how to reach it: set OPENAI_API_KEY "
+            f"(and OPENAI_BASE_URL, if it is that server's), or give api_key= or client=; "
+            "Dashboard(path) looks at it without, and model='offline' goes on without a language model",
+        )
+    return _replace(options, base_url=_whole_url(server, known), api_key=key)
+
+
+def _whole_url(server: str, known: str) -> str:
+    # Of the environment's own server, its whole address is known, credentials and all.
+    found = setting("OPENAI_BASE_URL")
+    return found if found is not None and server == known else server
+
+
+def _replace(options: Options, **changes: Any) -> Options:
+    kept = {one.name: getattr(options, one.name) for one in fields(options)}
+    return Options(**{**kept, **changes})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value)
