@@ -30,11 +30,10 @@ from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.facts import Fact
-from intercom_nb.log.files import check_head, fresh, locked, schema_version
+from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
 from intercom_nb.log.transaction import Patience, Transaction
-from intercom_nb.log.wal import lost_bytes
 from intercom_nb.messages import Message
 from intercom_nb.notebook import keep_output_out_of_cells
 
@@ -156,13 +155,12 @@ class Store:
         lock = locked(path)
         store = None
         try:
-            lost = lost_bytes(path)
             check_head(path)
             store = cls(path, lock=lock)
             if path.with_name(path.name + "-journal").exists():
                 # Killed while the log changed its mode: only a connection that may write can undo that half.
                 store._writes.execute("SELECT 1 FROM sqlite_master").fetchall()
-            store._check(lost)
+            store._check(path)
             store._begin()
         except sqlite3.Error as error:
             _give_up(store, lock)
@@ -182,20 +180,20 @@ class Store:
         self._writes.execute("PRAGMA synchronous = FULL")
         self._writer.start()
 
-    def _check(self, lost: int) -> None:
+    def _check(self, path: Path) -> None:
         with self.reading() as query:
             if (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
-                raise LogDamagedError(self.path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
+                raise LogDamagedError(path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
             found = schema_version(query)
             if found is None:
-                raise LogDamagedError(self.path, "is no log of intercom_nb, or none of its transactions is whole")
+                raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole")
             if found > VERSION:
-                raise NewerLogError(self.path or Path(), found, VERSION)
+                raise NewerLogError(path, found, VERSION)
             self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
-            for amiss, sql in HALF_STATES.items() if lost else ():
+            for amiss, sql in HALF_STATES.items() if has_tail(path) else ():
                 if query(sql):
-                    raise LogDamagedError(self.path, f"was cut in two ({amiss}); go back to a copy of it")
-        if lost:
+                    raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
+        if lost := lost_bytes(path, self._writes):  # only now, for that moves its end into the log
             self.recovered = (
                 f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "
                 "and everything before it is there"
