@@ -1,11 +1,12 @@
-"""Names, ids and texts as people and models write them: checked and cleaned."""
+"""Names, ids and texts as people and models write them: checked, cleaned, and the nearest of those that exist."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from intercom_nb.errors import InvalidNameError
 
-__all__ = ["checked_id", "checked_name", "checked_text", "clean", "plain_name", "slug"]
+__all__ = ["checked_id", "checked_name", "checked_text", "clean", "nearest", "plain_name", "slug"]
 
 
 _ID = re.compile(r"[^\s\"'`]{1,100}")
@@ -98,3 +99,35 @@ def checked_id(agent_id: object) -> str:
 def plain_name(written: str) -> str:
     """Return a tool's name or an id without what models wrap around it: spaces, quotes, a ``functions.`` prefix."""
     return written.strip().strip("\"'`“”‘’").strip().removeprefix("functions.").strip()
+
+
+def nearest(written: str, known: Iterable[str], most: int, *, at_least: float = 0.0) -> list[str]:
+    """Return the names that look most like what was written, best first; the order of their words counts little.
+
+    Parameters
+    ----------
+    written : str
+        What somebody wrote.
+    known : iterable of str
+        What would be right.
+    most : int
+        How many to return.
+    at_least : float, default 0
+        The lowest score, 0 to 100.
+
+    Examples
+    --------
+    >>> nearest("expert_marketting", ["network-engineer", "marketing-expert"], 1)
+    ['marketing-expert']
+    """
+    from rapidfuzz import fuzz, process, utils  # noqa: PLC0415 - 7 ms that most services never need
+
+    found = process.extract(
+        written[:_LONGEST_NAME],
+        list(known),  # of a mapping it would compare the values
+        scorer=fuzz.token_ratio,
+        processor=utils.default_process,
+        limit=most,
+        score_cutoff=at_least,
+    )
+    return [name for name, _, _ in found]
