@@ -120,6 +120,8 @@ def _traffic(state: State) -> "nx.DiGraph":
 
 def _speech(state: State) -> dict[str, dict[str, float]]:
     """Return, for each member, what it sent and how it was answered."""
+    import numpy as np
+
     answers = answered_by(state)
     answered = {post.seq for post in answers.values()}
     sent: dict[str, list[Post]] = defaultdict(list)
@@ -129,23 +131,16 @@ def _speech(state: State) -> dict[str, dict[str, float]]:
     for agent_id in state.members:
         own = sent[agent_id]
         replies = [delay_s(answers[post.seq], post) for post in own if post.seq in answers]
-        delays = sorted(delay for delay in replies if delay is not None)
+        delays = [delay for delay in replies if delay is not None]
+        median_s, p90_s = np.percentile(delays, (50, 90)).tolist() if delays else (math.nan, math.nan)
         speech[agent_id] = {
             "sent": len(own),
             "replies": len(replies),
-            "reply_median_s": _quantile(delays, 0.5),
-            "reply_p90_s": _quantile(delays, 0.9),
+            "reply_median_s": median_s,
+            "reply_p90_s": p90_s,
             "answered_share": sum(post.seq in answered for post in own) / len(own) if own else math.nan,
         }
     return speech
-
-
-def _quantile(ordered: list[float], share: float) -> float:
-    if not ordered:
-        return math.nan
-    place = share * (len(ordered) - 1)
-    below, above = ordered[math.floor(place)], ordered[math.ceil(place)]
-    return below + (above - below) * (place - math.floor(place))
 
 
 def _places(talk: "nx.DiGraph") -> dict[str, dict[str, float]]:

@@ -1,17 +1,17 @@
-"""What things cost: a run, a step's share of a message, and what everybody spent."""
+"""What things cost: to send a message, to read one, and what everybody spent."""
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source
-from intercom_nb.analysis.rows import State, Step, stacked
+from intercom_nb.analysis.rows import State, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Cost", "Spending", "cost", "cost_of", "spending"]
+__all__ = ["Cost", "Spending", "cost", "cost_of", "sending", "spending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +41,15 @@ class Spending:
     reading : dict of Cost
         By agent id and a message's seq: what it cost that this agent read this message, that is the run's cost
         divided evenly among the messages it consumed.
-    sending : dict of Cost
-        By a message's seq: what it cost to send it, that is the cost of the step that sent it, divided evenly among
-        the messages this step sent. Messages without a run cost nothing to send.
     """
 
     none: Cost = Cost()
     of_agent: dict[str, Cost] = field(default_factory=dict)
     reading: dict[tuple[str, int], Cost] = field(default_factory=dict)
-    sending: dict[int, Cost] = field(default_factory=dict)
 
 
 def spending(state: State) -> Spending:
-    """Return what each agent, each message read and each message sent cost."""
+    """Return what each agent and each message read cost."""
     none = Cost(math.nan, math.nan) if state.is_text else Cost()
     spent = Spending(none, dict.fromkeys(state.members, none))
     runs = {run.run_id: Cost() for run in state.runs}
@@ -68,24 +64,41 @@ def spending(state: State) -> Spending:
     for delivery in read:
         share = runs[delivery.run_id or ""] / consumed[delivery.run_id]
         spent.reading[delivery.receiver_id, delivery.seq] = share
-    sent = _senders(state)
-    counts = Counter((step.run_id, step.step) for step in sent.values())
-    for seq, step in sent.items():
-        spent.sending[seq] = Cost(step.tokens, step.price) / counts[step.run_id, step.step]
     return spent
 
 
-def _senders(state: State) -> dict[int, Step]:
-    """Return the step that sent each message: the newest of its run before it, for both are committed together."""
-    steps = defaultdict(list)
-    for step in state.steps:
-        steps[step.run_id].append(step)
-    found = {}
-    for message in state.said:
-        before = [step for step in steps.get(message.run_id or "", ()) if step.seq < message.seq]
-        if before:
-            found[message.seq] = before[-1]
-    return found
+def sending(messages: "pd.DataFrame", steps: "pd.DataFrame") -> "pd.DataFrame":
+    """Return what it cost to send each message: what the step that sent it cost, shared evenly among all it sent.
+
+    Parameters
+    ----------
+    messages, steps : DataFrame
+        Of one log, or of several with a column ``log``; columns as `messages_df` and `steps_df` have them.
+
+    Returns
+    -------
+    DataFrame, shape (n_messages, 2)
+        ``tokens``, ``usd`` (float), in the order of the messages: 0 for a message of a person or the program; NaN for
+        one read back from text, and for money where the step's price is not known.
+    """
+    import numpy as np
+    import pandas as pd
+
+    run = [*(name for name in ("log",) if name in steps), "run_id"]
+    asked = steps[[*run, "step"]].astype(object)  # else a column of which nothing is there has a type of its own
+    asked["seq"] = steps["seq"].astype("int64")
+    asked["tokens"] = (steps["input_tokens"].fillna(0) + steps["output_tokens"].fillna(0)).astype("float64")
+    asked["usd"] = steps["usd"].astype("float64").mask(steps["usd"].isna() & steps["error"].notna(), 0.0)
+    said = messages[run].astype(object).assign(seq=messages["seq"].astype("int64"), place=np.arange(len(messages)))
+    said = said[messages["sender_id"].notna().to_numpy()]
+    # A message is committed with the step that sent it, after it: that is the newest of its run before it.
+    sent = pd.merge_asof(said.sort_values("seq"), asked.sort_values("seq"), "seq", by=run, allow_exact_matches=False)
+    sent = sent[sent["step"].notna()]
+    n_sent = sent.groupby([*run, "step"])["seq"].transform("size")
+    costs = np.zeros((len(messages), 2))
+    costs[messages["created_at"].isna()] = math.nan
+    costs[sent["place"]] = sent[["tokens", "usd"]].div(n_sent, axis="index")
+    return pd.DataFrame(costs, columns=["tokens", "usd"])
 
 
 def cost(source: Source) -> "pd.DataFrame":

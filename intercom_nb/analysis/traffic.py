@@ -4,6 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 from intercom_nb.analysis.reading import Source, frames_from, logs_of
+from intercom_nb.analysis.spending import sending
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.teams import By, teams_of
 from intercom_nb.log.reading import querying
@@ -65,8 +66,9 @@ def who_to_whom(
     count : {"messages", "characters", "tokens", "usd"}
         What a cell adds up. ``messages`` and ``characters``: of each delivery, so a group message counts once for each
         of its receivers. ``tokens`` and ``usd``: what the sender spent on saying it. All input and output tokens (the
-        cost) of the run that sent a message are shared evenly among the messages of that run, and a message's share
-        evenly among its receivers, so that the matrix adds up to what the sending runs spent. Persons spend nothing.
+        cost) of the step that sent a message are shared evenly among the messages of that step, and a message's share
+        evenly among its receivers, so that the matrix adds up to what the sending steps spent, as
+        `redundant_messages` counts it. Persons spend nothing.
     through : {"all", "direct", "group"}
         Only messages between two, only those in group chats, or both.
     by : {"agent", "team"} or int
@@ -78,7 +80,8 @@ def who_to_whom(
     -------
     DataFrame, shape (n_members, n_members)
         Index ``sender``, columns ``receiver``, by name, in the order they were added. int for messages and characters;
-        float for tokens and usd, NaN where the spending of a run is not known. Zeros stay: silence is a finding.
+        float for tokens and usd, NaN where a step's price is not known and for a log read back from text. Zeros stay:
+        silence is a finding.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def who_to_whom(
         raise ValueError(f"count={count!r}: right would be 'messages', 'characters', 'tokens' or 'usd'")
     if through not in ("all", "direct", "group"):
         raise ValueError(f"through={through!r}: right would be 'all', 'direct' or 'group'")
-    wanted = ("agents", "deliveries", *(() if count == "messages" else ("messages", "runs")))
+    wanted = ("agents", "deliveries", *(() if count == "messages" else ("messages", "steps")))
     found = frames_from(source, {name: TABLES[name] for name in wanted}, strict=True)
     names, _ = _counted_as(found["agents"], by)
     place, members = pd.factorize(np.array(names, object))
@@ -141,12 +144,7 @@ def _amounts(found: "dict[str, pd.DataFrame]", count: Count) -> Any:
     keys = _keys(messages, "seq").get_indexer(_keys(deliveries, "seq"))
     if count == "characters":
         return messages["text"].str.len().to_numpy(np.int64)[keys]
-    runs = found["runs"]
-    spent = runs["usd"] if count == "usd" else runs["input_tokens"] + runs["output_tokens"]
-    sent = runs["n_sent"].to_numpy(np.float64)
-    share = spent.to_numpy(np.float64, na_value=np.nan) / np.where(sent > 0, sent, np.nan)
-    sent_by = _keys(runs, "run_id").get_indexer(_keys(messages, "run_id"))
-    cost = np.where(sent_by < 0, 0.0, np.append(share, np.nan)[sent_by])
+    cost = sending(messages, found["steps"])[count].to_numpy()
     return (cost / np.bincount(keys, minlength=len(messages)).clip(1))[keys]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from intercom_nb.analysis.reading import Source
-from intercom_nb.analysis.rows import Membership, Post, State, stacked
-from intercom_nb.analysis.spending import Cost, Spending, spending
+from intercom_nb.analysis.rows import Membership, Post, State, Step, stacked
+from intercom_nb.analysis.spending import Cost, sending, spending
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,9 +90,12 @@ def _redundant(state: State, threshold: float) -> "pd.DataFrame":
     import pandas as pd
 
     spent, names = spending(state), state.names
+    sent = sending(pd.DataFrame(state.messages, columns=Post._fields), pd.DataFrame(state.steps, columns=Step._fields))
+    of_sending = dict(zip((post.seq for post in state.messages), map(Cost, sent.tokens, sent.usd), strict=True))
     rows = []
     for message, repeat in _repeats(state, threshold):
-        wasted = _wasted(spent, message)
+        read = spent.reading.get((message.receiver_id or "", message.seq), spent.none)
+        wasted = of_sending[message.seq] + read
         sender, receiver = names[message.sender_id or ""], names[message.receiver_id or ""]
         rows.append(
             (
@@ -109,11 +112,6 @@ def _redundant(state: State, threshold: float) -> "pd.DataFrame":
     texts, numbers = ["message_id", "sender", "receiver", "repeats", "how"], ["score", "tokens_wasted", "usd_wasted"]
     frame = pd.DataFrame(rows, columns=[*texts, *numbers])
     return frame.astype(dict.fromkeys(texts, "string[pyarrow]") | dict.fromkeys(numbers, "float64"))
-
-
-def _wasted(spent: Spending, message: Post) -> Cost:
-    sending = spent.sending.get(message.seq, spent.none)
-    return sending + spent.reading.get((message.receiver_id or "", message.seq), spent.none)
 
 
 def _repeats(state: State, threshold: float) -> Iterator[tuple[Post, _Repeat]]:

@@ -1,6 +1,5 @@
 """Folders of agents, read and written: one folder each, with its mission, its settings and its documents."""
 
-import difflib
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,11 +12,12 @@ from intercom_nb.members.agent import Agent
 from intercom_nb.routing.chat_tools import check_tools
 from intercom_nb.texts.documents import ALL_BYTES, check_document, split_documents, with_documents
 from intercom_nb.texts.instructions import WHOLE
-from intercom_nb.texts.names import slug
+from intercom_nb.texts.names import nearest, slug
 from intercom_nb.tools import functions_by_name
 
 __all__ = ["agents_folder", "load_agents", "save_agents"]
 
+_MEANT = 60.0  # of 100: a name that scores less is not offered as what was meant
 _TEXTS = ("mission.md", "instructions.md")
 _SETTINGS = ("agent.toml", "settings.json")
 _FIELDS = dict.fromkeys(("name", "description", "id", "model", "mail", "team"), "a text") | {
@@ -136,7 +136,7 @@ def _settings(
         return {}
     for field, value in settings.items():
         if field not in _FIELDS:
-            near = difflib.get_close_matches(field, _FIELDS, 1)
+            near = nearest(field, _FIELDS, 1, at_least=_MEANT)
             right = f"did you mean {near[0]!r}?" if near else f"right would be one of {listed(_FIELDS)}"
             problems.tell(folder, f"there is no setting {field!r}; {right}", file)
         elif not _fits(field, value):
@@ -161,7 +161,7 @@ def _check_names(
 ) -> None:
     for name in names:
         if name not in functions:
-            near = difflib.get_close_matches(name, functions, 1)
+            near = nearest(name, functions, 1, at_least=_MEANT)
             given = listed(functions)
             right = f"did you mean {near[0]!r}?" if near else f"give the function with tools= (given: {given})"
             problems.tell(folder, f"tools: there is no function {name!r}; {right}")

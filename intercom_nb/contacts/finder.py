@@ -53,7 +53,7 @@ class Finder:
         for changed in self._agents_since(self._weighed):
             self._relevance.put(changed.id, f"{changed.name} {changed.team}", changed.description)
         self._weighed = self._registry.version
-        return self._relevance.ranked(agent.id, agent.mission or agent.description, near)
+        return self._relevance.ranked(agent.mission or agent.description, near)
 
     def texts(self) -> list[str]:
         """Return all texts that a search by meaning compares a query with."""

@@ -1,4 +1,4 @@
-"""The files of a log: a fresh path, the lock, and a head that is whole."""
+"""The files of a log: a fresh path, the lock, a head that is whole, and what a crash cut off."""
 
 import contextlib
 import itertools
@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError
 from intercom_nb.log.times import now
@@ -14,9 +14,10 @@ from intercom_nb.log.times import now
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "locked", "schema_version"]
+__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes", "schema_version"]
 
-_WAL_HEADER = 32  # bytes; a write-ahead log of no more than that holds nothing
+_WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
+_RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
 _OTHER_FOLDER = "set logs= or THREAD_LOGS_PATH to a folder you can write, or logs=None to keep the log in memory"
 
 
@@ -68,14 +69,64 @@ def check_head(path: Path) -> None:
         head = file.read(100)
     if not head.startswith(b"SQLite format 3\0"):
         raise LogDamagedError(path, "is no log of intercom_nb: it is not an SQLite file")
-    wal = path.with_name(path.name + "-wal")
-    if wal.is_file() and wal.stat().st_size > _WAL_HEADER:
+    if has_tail(path):
         return  # the rest of it may be there, if a checkpoint was cut off; what is not, the next check finds
     page_bytes = int.from_bytes(head[16:18], "big")
     expected = int.from_bytes(head[28:32], "big") * (65_536 if page_bytes == 1 else page_bytes)
     size = path.stat().st_size
     if size < expected:
         raise LogDamagedError(path, f"was cut short: {size} of {expected} bytes; go back to a copy of it")
+
+
+def has_tail(path: Path) -> bool:
+    """Return whether something stands in a log's write-ahead file: the log is open, or was never closed."""
+    return _size(_wal(path)) > _WAL_HEADER
+
+
+def lost_bytes(path: Path, log: sqlite3.Connection) -> int:
+    """Return how many bytes at the end of a log's write-ahead file belong to no whole transaction.
+
+    SQLite silently drops them; a person should be told. What is whole is in the log itself afterwards.
+
+    Parameters
+    ----------
+    path : Path
+        The log; a write-ahead file beside it is looked at if there is one.
+    log : sqlite3.Connection
+        The same, open for writing.
+    """
+    wal = _wal(path)
+    if not (size := _size(wal)):
+        return 0
+    ((_, n_whole, _),) = log.execute("PRAGMA wal_checkpoint(PASSIVE)")  # counts the frames of whole transactions
+    ((page_bytes,),) = log.execute("PRAGMA page_size")
+    frame = _FRAME_HEADER + page_bytes
+    whole = _WAL_HEADER + n_whole * frame
+    with wal.open("rb") as file:
+        salts = _salts(file, 16)
+        # What follows with older salts is left over from before the last checkpoint, and safely in the log itself.
+        older = (at for at in range(whole, size - 15, frame) if _is_older(_salts(file, at + 8), salts))
+        end = next(older, size)
+    return end - whole if n_whole or end == whole else end
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _salts(file: BinaryIO, at: int) -> tuple[int, int]:
+    file.seek(at)
+    found = file.read(8).ljust(8, b"\0")
+    return int.from_bytes(found[:4], "big"), int.from_bytes(found[4:], "big")
+
+
+def _is_older(found: tuple[int, int], salts: tuple[int, int]) -> bool:
+    # Each time the file is begun anew, the first salt grows by one and the second is drawn by lot.
+    return 0 < (salts[0] - found[0]) & 0xFFFFFFFF < _RESTARTS and found[1] != salts[1]
 
 
 def schema_version(query: Callable[..., list[tuple[Any, ...]]]) -> int | None:

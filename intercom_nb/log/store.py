@@ -15,11 +15,10 @@ from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
-from intercom_nb.log.files import check_head, fresh, locked, schema_version
+from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
 from intercom_nb.log.transaction import Totals, Transaction
-from intercom_nb.log.wal import lost_bytes
 from intercom_nb.log.writer import PLACE, Loop, Writer
 from intercom_nb.messages import Message
 from intercom_nb.texts.instructions import guideline_digest
@@ -52,6 +51,8 @@ class Store:
         Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
     recovered : str
         What was found amiss when an old log was opened, one sentence; empty if nothing.
+    was_closed : bool
+        Whether the process that had an old log before let it go itself, and was not killed.
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class Store:
         self._writes = self._connect()
         self._reads = self._writes if path is None else None
         self._open = True
-        self._opening = _FIRST
+        self._opening = 0
+        self.was_closed = False
         self._totals = Totals()
         self._writer = Writer(
             path, self._writes, guard=self._guard, totals=self._totals, loop=loop, on_failure=on_failure
@@ -129,6 +131,7 @@ class Store:
                 store._writes.executemany(*fact.statement())
             store._writes.execute(PLACE, (seq, at, *store._totals.row()))
             store._writes.execute("COMMIT")
+        store._opening = seq
         store._begin()
         return store
 
@@ -154,13 +157,12 @@ class Store:
         lock = locked(path)
         store = None
         try:
-            lost = lost_bytes(path)
             check_head(path)
             store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
             if path.with_name(path.name + "-journal").exists():
                 # Killed while the log changed its mode: only a connection that may write can undo that half.
                 store._writes.execute("SELECT 1 FROM sqlite_master").fetchall()
-            store._check(lost)
+            store._check(path)
             store._begin()
         except sqlite3.Error as error:
             _give_up(store, lock)
@@ -188,28 +190,29 @@ class Store:
         self._writes.execute("PRAGMA synchronous = FULL")
         self._writer.start()
 
-    def _check(self, lost: int) -> None:
+    def _check(self, path: Path) -> None:
         with self.reading() as query:
             found = schema_version(query)
             if found is None:
-                raise LogDamagedError(self.path, "is no log of intercom_nb, or none of its transactions is whole")
+                raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole")
             if found > VERSION:
-                raise NewerLogError(self.path or Path(), found, VERSION)
+                raise NewerLogError(path, found, VERSION)
             if found < VERSION:
-                raise LogError(self.path, _OLDER.format(found, VERSION))
+                raise LogError(path, _OLDER.format(found, VERSION))
             # A log that was let go whole is taken at its word: to look at each of its pages takes longer than to open it.
-            closed = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1")[0][0] is not None and not lost
-            if not closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
-                raise LogDamagedError(self.path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
+            last_opened = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1") or [(None,)]
+            self.was_closed = last_opened[0][0] is not None and not has_tail(path)
+            if not self.was_closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
+                raise LogDamagedError(path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
             self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
-            for amiss, sql in HALF_STATES.items() if lost else ():
+            for amiss, sql in HALF_STATES.items() if has_tail(path) else ():
                 if query(sql):
-                    raise LogDamagedError(self.path, f"was cut in two ({amiss}); go back to a copy of it")
+                    raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
             columns = "messages, runs, steps, tokens, usd, unpriced, seconds"
             last = query(f"SELECT {columns} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - names of ours
         for column, value in zip(columns.split(", "), last, strict=True):
             setattr(self._totals, column, value)
-        if lost:
+        if lost := lost_bytes(path, self._writes):  # only now, for that moves its end into the log
             self.recovered = (
                 f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "
                 "and everything before it is there"

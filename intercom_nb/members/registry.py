@@ -1,14 +1,13 @@
 """Who there is: agents, persons and chats by id, and each one's chat list."""
 
 from collections.abc import Callable, Iterable, Iterator
-from heapq import nlargest
 from itertools import chain, count
 
 from intercom_nb.errors import InvalidNameError, UnknownIdError, listed
 from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
-from intercom_nb.texts.names import plain_name
+from intercom_nb.texts.names import nearest, plain_name
 from intercom_nb.texts.turns import ChatEntry
 
 __all__ = ["Member", "Registry"]
@@ -156,7 +155,8 @@ class Registry:
         known = [r.id for r in right if r.id != asker_id and (isinstance(r, Chat) or self._reaches(asker, r))]
         if len(self) <= _FEW:
             return UnknownIdError(given, known, kind=kind)
-        return UnknownIdError(given, _nearest(str(given), known), kind=kind, more=self._advise(asker))
+        near = nearest(plain_name(str(given)), known, _NEAREST)
+        return UnknownIdError(given, near, kind=kind, more=self._advise(asker))
 
     def _find(self, given: object, asker_id: str | None) -> Member | Chat | None:
         """Look up an id, also in another case or in quotes, or an exact name; never the nearest guess."""
@@ -249,14 +249,3 @@ def _free_id(member: Member, taken: set[str]) -> str:
     if not (has_made_id(member) if isinstance(member, Agent) else member.id_is_made):
         raise InvalidNameError(member.id, "is taken as an id; choose another one")
     return next(made for n in count(2) if (made := f"{member.id}-{n}").casefold() not in taken)
-
-
-def _nearest(given: str, known: list[str]) -> list[str]:
-    """Return the few ids that look most like what was written."""
-    wanted = _threes(given)
-    return nlargest(_NEAREST, known, key=lambda one: len(wanted & (own := _threes(one))) / len(wanted | own))
-
-
-def _threes(text: str) -> set[str]:
-    plain = f"  {plain_name(text[:200]).casefold()} "
-    return {plain[n : n + 3] for n in range(len(plain) - 2)}

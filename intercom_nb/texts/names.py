@@ -1,7 +1,8 @@
-"""Names, ids and texts as people and models write them: checked and cleaned."""
+"""Names, ids and texts as people and models write them: checked, cleaned, and the nearest of those that exist."""
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from intercom_nb.errors import InvalidNameError
 
@@ -12,6 +13,7 @@ __all__ = [
     "clean",
     "code_name",
     "code_text",
+    "nearest",
     "plain_name",
     "slug",
 ]
@@ -123,3 +125,35 @@ def code_text(name: str) -> str:
 def code_name(text: str | None) -> str:
     """Return the name of what only code can give, written by `code_text`; empty for any other text."""
     return text[:-2] if text is not None and text.endswith("()") else ""
+
+
+def nearest(written: str, known: Iterable[str], most: int, *, at_least: float = 0.0) -> list[str]:
+    """Return the names that look most like what was written, best first; the order of their words counts little.
+
+    Parameters
+    ----------
+    written : str
+        What somebody wrote.
+    known : iterable of str
+        What would be right.
+    most : int
+        How many to return.
+    at_least : float, default 0
+        The lowest score, 0 to 100.
+
+    Examples
+    --------
+    >>> nearest("expert_marketting", ["network-engineer", "marketing-expert"], 1)
+    ['marketing-expert']
+    """
+    from rapidfuzz import fuzz, process, utils  # noqa: PLC0415 - 7 ms that most services never need
+
+    found = process.extract(
+        written[:_LONGEST_NAME],
+        list(known),  # of a mapping it would compare the values
+        scorer=fuzz.token_ratio,
+        processor=utils.default_process,
+        limit=most,
+        score_cutoff=at_least,
+    )
+    return [name for name, _, _ in found]

@@ -4,9 +4,11 @@ import math
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import networkx as nx
+import pandas as pd
 import pytest
 
 from intercom_nb import Agent, call
@@ -21,9 +23,9 @@ TEAMS = {"ann": "studio/design", "bob": "studio/code", "cid": "Studio/Design"}
 def log(tmp_path):
     """Give a log of three agents and a person, in which runs of known and unknown cost send what the tests count.
 
-    Run 1 of Ann (100 + 20 tokens, 0.6 dollars) sends a direct message to Bob and a group message to Bob and Cid; run 2
-    of Bob (10 + 2 tokens, price unknown) answers Ann; run 3 of Cid sends nothing. The person writes to Ann, and the
-    program begins Cid.
+    The second step of run 1 of Ann (40 + 10 tokens, 0.1 dollars) sends a direct message to Bob and a group message to
+    Bob and Cid; run 2 of Bob (10 + 2 tokens, price unknown) answers Ann; run 3 of Cid sends nothing. The person writes
+    to Ann, and the program begins Cid.
     """
     path = tmp_path / "log.db"
     with closing(sqlite3.connect(path)) as log:
@@ -105,15 +107,23 @@ def test_characters_are_those_of_each_delivery(log):
     assert rows(who_to_whom(log, "characters")) == [[0, 10, 5, 0], [2, 0, 0, 0], [0] * 4, [2, 0, 0, 0]]
 
 
-def test_tokens_and_money_add_up_to_what_the_sending_runs_spent(log):
-    """120 tokens: 60 a message, 30 for each receiver of the group; unknown money stays unknown, a person's is none."""
+def test_tokens_and_money_add_up_to_what_the_sending_steps_spent(log):
+    """50 tokens: 25 a message, half for each receiver of the group; unknown money stays unknown, a person's is none."""
     tokens, usd = who_to_whom(log, "tokens"), who_to_whom(log, "usd")
 
-    assert rows(tokens) == [[0, 90, 30, 0], [12, 0, 0, 0], [0] * 4, [0] * 4]
-    assert usd.loc["Ann"].tolist() == pytest.approx([0, 0.45, 0.15, 0])
+    assert rows(tokens) == [[0, 37.5, 12.5, 0], [12, 0, 0, 0], [0] * 4, [0] * 4]
+    assert usd.loc["Ann"].tolist() == pytest.approx([0, 0.075, 0.025, 0])
     assert math.isnan(usd.loc["Bob", "Ann"])
     assert usd.loc["Bob", ["Bob", "Cid", "You"]].tolist() == [0, 0, 0]
-    assert rows(who_to_whom(log, "tokens", "group")) == [[0, 30, 30, 0], [0] * 4, [0] * 4, [0] * 4]
+    assert rows(who_to_whom(log, "tokens", "group")) == [[0, 12.5, 12.5, 0], [0] * 4, [0] * 4, [0] * 4]
+
+
+def test_what_a_log_of_text_does_not_say_is_not_known(log):
+    """A message without a time was read back from text, which says nothing of tokens: not that there were none."""
+    frames = read_frames(log)
+    text = replace(frames, messages=frames.messages.assign(created_at=pd.NaT, run_id=None), steps=frames.steps[:0])
+
+    assert rows(who_to_whom(text, "tokens")) == [[0, -1, -1, 0], [-1, 0, 0, 0], [0] * 4, [-1, 0, 0, 0]]
 
 
 def test_what_cannot_be_counted_is_said(log):

@@ -7,6 +7,7 @@ import pytest
 from intercom_nb import Agent, call
 from intercom_nb.analysis.frames import read_frames
 from intercom_nb.analysis.goals import demo_goals
+from intercom_nb.analysis.traffic import who_to_whom
 from intercom_nb.analysis.waste import redundant_messages
 from intercom_nb.demos import cast, run
 
@@ -101,10 +102,9 @@ def test_who_says_something_of_its_own_does_not_point(group):
 
 
 def test_the_cost_is_the_senders_step_and_the_receivers_run(scripted):
-    """By hand: half of a step that sent two, and a third of a run that consumed three."""
-    intercom = scripted(
-        {"Bob": [[say("cy", "Please share your thoughts in the group chat."), say("ann", "On it.")], "Done."]}
-    )
+    """By hand: half of a step that sent two, and a third of a run that consumed three; the matrix has the same half."""
+    both = [say("cy", "Please share your thoughts in the group chat."), say("ann", "On it.")]
+    intercom = scripted({"Bob": [both, say("ann", "And more."), "Done."]})
     intercom.add(*map(Agent, ["Ann", "Bob", "Cy"]))
     intercom.create_chat(["bob", "cy"], "Launch plan", "", "ann", PLAN)
     with intercom:
@@ -115,10 +115,11 @@ def test_the_cost_is_the_senders_step_and_the_receivers_run(scripted):
     reading = frames.deliveries.set_index(["message_id", "receiver"]).run_id[pointer, "Cy"]
     steps = frames.steps[frames.steps.run_id == reading]
     shared = (frames.deliveries.run_id == reading).sum()
-    by_hand = (sending.input_tokens + sending.output_tokens) / 2
-    by_hand += (steps.input_tokens + steps.output_tokens).sum() / shared
+    sent = (sending.input_tokens + sending.output_tokens) / 2
+    by_hand = sent + (steps.input_tokens + steps.output_tokens).sum() / shared
 
     assert wasted.tokens_wasted.tolist() == [pytest.approx(float(by_hand))]
+    assert who_to_whom(intercom, "tokens").loc["Bob", "Cy"] == pytest.approx(float(sent))
     assert not math.isnan(wasted.usd_wasted[0])
 
 

@@ -6,13 +6,14 @@ A service that writes is killed by copying its files as they stand: what a kill 
 import random
 import shutil
 import sqlite3
+from contextlib import closing
 from itertools import pairwise
 
 import pytest
 
 from intercom_nb import Agent, InterComService, LogDamagedError, ScriptedAssistant, call
+from intercom_nb.log.files import lost_bytes
 from intercom_nb.log.store import Store
-from intercom_nb.log.wal import lost_bytes
 
 PAGE, HEADER, FRAME = 4096, 32, 24 + 4096
 
@@ -100,6 +101,12 @@ def opened(path, content, wal):
         return store.rows(HAPPENED), store.recovered
     finally:
         store.close()
+
+
+def lost(path):
+    """Return what is said to be lost of a log; it is whole afterwards."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as log:
+        return lost_bytes(path, log)
 
 
 def commits(wal):
@@ -221,12 +228,25 @@ def test_what_is_left_from_before_a_checkpoint_is_not_lost(live, tmp_path):
     checkpointed(live)
     happened = live.store.rows(HAPPENED)
     path = killed(live, tmp_path / "copy")
-    wal = path.with_name("killed.db-wal").read_bytes()
+    content, wal = path.read_bytes(), path.with_name("killed.db-wal").read_bytes()
     salts = [wal[at + 8 : at + 16] for at in range(HEADER, len(wal), FRAME)]
 
     assert len(set(salts)) > 1
-    assert lost_bytes(path) == 0
-    assert (happened, "") == opened(path, path.read_bytes(), wal)
+    assert lost(path) == 0
+    assert (happened, "") == opened(path, content, wal)
+
+
+def test_of_a_transaction_that_was_being_written_only_its_own_bytes_are_lost(live, tmp_path):
+    """Old frames behind it are in the log already, and not counted with it."""
+    checkpointed(live)
+    path = killed(live, tmp_path / "copy")
+    content, wal = path.read_bytes(), path.with_name("killed.db-wal").read_bytes()
+    n_new = [wal[at + 8 : at + 16] for at in range(HEADER, len(wal), FRAME)].count(wal[16:24])
+    begin, end = commits(wal[: HEADER + n_new * FRAME])[-2:]
+    rows, recovered = opened(path, content, wal[:begin] + wal[begin : end - 100] + bytes(100) + wal[end:])
+
+    assert rows
+    assert f"({end - begin} bytes)" in recovered
 
 
 @pytest.mark.slow
@@ -261,10 +281,12 @@ def test_a_log_without_a_write_ahead_file_has_lost_nothing(tmp_path):
     store.close()
     beside = store.path.with_name(store.path.name + "-wal")
 
-    assert lost_bytes(store.path) == 0
+    assert lost(store.path) == 0
     beside.write_bytes(b"")
-    assert lost_bytes(store.path) == 0
+    assert lost(store.path) == 0
+    beside.write_bytes(b"x" * 32)
+    assert lost(store.path) == 0
     beside.write_bytes(b"x" * 31)
-    assert lost_bytes(store.path) == 31
+    assert lost(store.path) == 31
     beside.write_bytes(b"x" * 100)
-    assert lost_bytes(store.path) == 100
+    assert lost(store.path) == 100
