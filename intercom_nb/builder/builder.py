@@ -1,14 +1,15 @@
 """The agent builder: what a folder of agents would change in a service, and the changing of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.builder.folders import agents_folder, load_agents, save_agents
 from intercom_nb.builder.panel import FolderPanel
-from intercom_nb.log.reading import querying
-from intercom_nb.members.agent import Agent
+from intercom_nb.log.state import MemberState, state
+from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.cards import report_html
 from intercom_nb.service.service import InterComService
 from intercom_nb.texts.documents import split_documents, with_documents
@@ -16,27 +17,7 @@ from intercom_nb.texts.instructions import WHOLE
 
 __all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
 
-_NEWEST = """
-SELECT agent_id, kind, name, description, mission, model, tools, mail, team, notes, context FROM agents
-WHERE (agent_id, version) IN (SELECT agent_id, MAX(version) FROM agents GROUP BY agent_id) ORDER BY rowid
-"""
-
-
-class _Known(NamedTuple):
-    """An agent or person, as the newest version in the log has it."""
-
-    id: str
-    kind: str
-    name: str
-    description: str
-    mission: str
-    model: str | None
-    tools: str
-    mail: str
-    team: str
-    notes: int
-    context: int | None
-
+_APPLIED = ("mission", "description")  # what `apply` changes in an agent that is there already
 
 @dataclass(frozen=True, slots=True)
 class AgentReport:
@@ -52,8 +33,7 @@ class AgentReport:
     changes : tuple of str
         What `AgentBuilder.apply` changes: ``mission``, ``instructions``, ``files``, ``description``.
     left : tuple of str
-        What it leaves, one sentence each: a service keeps an agent's name, id, model, tools, mail,
-        team, notes and context.
+        What it leaves, one sentence each: of all else that an agent is, the service keeps what it has.
     """
 
     name: str
@@ -203,66 +183,58 @@ class AgentBuilder:
         if new:
             intercom.add(*new)
         for agent_id, changes in edits.items():
-            intercom.edit(agent_id, **changes)
+            for field, text in changes.items():
+                setattr(intercom.registry.get_agent(agent_id), field, text)
         for agent in new:
-            if agent.begins:
+            if agent.spec.begins:
                 agent.begin()
         return replace(report, applied=True)
 
     def _compare(
         self, agents: list[Agent], service: InterComService | str | Path
     ) -> tuple[BuildReport, dict[str, dict[str, str]]]:
-        with querying(service) as query:
-            known = [_Known(*row) for row in query(_NEWEST)]
+        known = state(service).members
         reports, edits, met = [], dict[str, dict[str, str]](), set[str]()
         for agent in agents:
             there = _counterpart(agent, known)
             if there is None:
                 reports.append(AgentReport(agent.name, "new"))
                 continue
-            met.add(there.id)
+            met.add(there.spec.id)
             reports.append(_report(agent, there))
             told = {"mission": agent.mission, "description": agent.description}
-            differing = {field: text for field, text in told.items() if text != getattr(there, field)}
+            differing = {field: text for field, text in told.items() if text != getattr(there.spec, field)}
             if differing and there.kind == "agent":
-                edits[there.id] = differing
-        alone = (one for one in known if one.kind == "agent" and one.id not in met)
-        reports += [AgentReport(one.name, "no folder") for one in alone]
+                edits[there.spec.id] = differing
+        alone = (one for one in known if one.kind == "agent" and one.spec.id not in met)
+        reports += [AgentReport(one.spec.name, "no folder") for one in alone]
         return BuildReport(tuple(reports), str(self.path)), edits
 
 
-def _counterpart(agent: Agent, known: Iterable[_Known]) -> _Known | None:
+def _counterpart(agent: Agent, known: Sequence[MemberState]) -> MemberState | None:
     """Return who in the service a folder's agent is: by the id its settings give, else by its name."""
-    by_id = [one for one in known if not agent.id_is_made and one.id.casefold() == agent.id.casefold()]
-    by_name = [one for one in known if one.name.casefold() == agent.name.casefold()]
+    by_id = [one for one in known if not has_made_id(agent) and one.spec.id.casefold() == agent.id.casefold()]
+    by_name = [one for one in known if one.spec.name.casefold() == agent.name.casefold()]
     return next(iter(by_id + by_name), None)
 
 
-def _report(agent: Agent, there: _Known) -> AgentReport:
+def _report(agent: Agent, there: MemberState) -> AgentReport:
+    was = there.spec
     if there.kind != "agent":
-        return AgentReport(agent.name, "left out", left=(f"a person of the service is {there.name} ({there.id})",))
-    asked = {
-        "name": agent.name,
-        "id": there.id if agent.id_is_made else agent.id,
-        "model": agent.model,
-        "tools": " ".join(tool.name for tool in agent.tools),
-        "mail": agent.mail,
-        "team": agent.team,
-        "notes": int(agent.notes),
-        "context": agent.context,
-    }
+        return AgentReport(agent.name, "left out", left=(f"a person of the service is {was.name} ({was.id})",))
+    wanted = replace(agent.spec, id=was.id) if has_made_id(agent) else agent.spec
     left = tuple(
-        f"{field} {was or 'none'!r} where the folder has {wanted or 'none'!r}"
-        for field, wanted in asked.items()
-        if wanted != (was := getattr(there, field))
+        f"{field} {getattr(was, field) or 'none'!r} where the folder has {getattr(wanted, field) or 'none'!r}"
+        for field in AgentSpec.names()
+        if field not in (*_APPLIED, "begins") and getattr(wanted, field) != getattr(was, field)
     )
-    changes = _changes(agent, there)
+    changes = _changes(wanted, was)
     return AgentReport(agent.name, "changed" if changes or left else "up to date", changes, left)
 
 
-def _changes(agent: Agent, there: _Known) -> tuple[str, ...]:
-    text, documents = split_documents(agent.mission)
-    was, had = split_documents(there.mission)
-    told = "instructions" if agent.mission.startswith(WHOLE) else "mission"
-    differ = {told: text != was, "files": documents != had, "description": agent.description != there.description}
+def _changes(wanted: AgentSpec, was: AgentSpec) -> tuple[str, ...]:
+    text, documents = split_documents(wanted.mission)
+    old, had = split_documents(was.mission)
+    told = "instructions" if wanted.mission.startswith(WHOLE) else "mission"
+    differ = {told: text != old, "files": documents != had, "description": wanted.description != was.description}
     return tuple(field for field, differs in differ.items() if differs)

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.contact_policies import policy_from
 from intercom_nb.environment import setting
 from intercom_nb.errors import AgentFolderError, InterComError, listed
-from intercom_nb.members.agent import Agent
+from intercom_nb.limits import Limits
+from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.routing.chat_tools import check_tools
 from intercom_nb.texts.documents import ALL_BYTES, check_document, split_documents, with_documents
 from intercom_nb.texts.instructions import WHOLE
-from intercom_nb.texts.names import nearest, slug
+from intercom_nb.texts.names import code_name, nearest, slug
 from intercom_nb.tools import functions_by_name
 
 __all__ = ["agents_folder", "load_agents", "save_agents"]
@@ -20,11 +23,23 @@ __all__ = ["agents_folder", "load_agents", "save_agents"]
 _MEANT = 60.0  # of 100: a name that scores less is not offered as what was meant
 _TEXTS = ("mission.md", "instructions.md")
 _SETTINGS = ("agent.toml", "settings.json")
-_FIELDS = dict.fromkeys(("name", "description", "id", "model", "mail", "team"), "a text") | {
+_IN_ITS_FILE = ("mission",)  # a text of its own, not a setting
+_CALLED = {"begins": "begin"}  # in a folder, where it is the first word of a sentence about what happens
+_FIELDS = {
+    "name": "a text",
+    "id": "a text",
+    "description": "a text",
+    "model": "the name of a model",
+    "settings": "a table, such as {temperature = 0}",
     "tools": "a list of names",
+    "mail": "'when_idle' or 'asap'",
     "begin": "true or false",
+    "limits": "a table, such as {tokens = 50000, usd = 1}",
     "notes": "true or false",
     "context": "a number of tokens",
+    "team": "a text",
+    "contacts": "a word, a team's name, a number, a list of ids, or the name of a function with ()",
+    "data": "a table of your own",
 }
 
 
@@ -38,8 +53,9 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
 
     Each folder in it is an agent. It holds ``mission.md``, or ``instructions.md``: all the agent is told, in place of
     mission and guideline. ``agent.toml`` or ``settings.json`` may set ``name`` (default: the folder's name),
-    ``description``, ``id``, ``model``, ``mail``, ``team``, ``notes``, ``context``, ``tools`` (names of functions) and
-    ``begin`` (whether `AgentBuilder.apply` sets it to work). The text files of a folder ``files`` are given to it as
+    ``description``, ``id``, ``model``, ``settings``, ``mail``, ``team``, ``limits``, ``notes``, ``context``, ``contacts``,
+    ``data``, ``tools`` (names of functions) and ``begin`` (whether `AgentBuilder.apply` sets it to work): all that an agent
+    is (`AgentSpec`). The text files of a folder ``files`` are given to it as
     documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or underscore are left out.
 
     Parameters
@@ -74,7 +90,7 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
         for other, known in agents.items():
             if known.name.casefold() == agent.name.casefold():
                 problems.tell(one, f"the name {agent.name!r} is taken by the agent of folder {other}")
-            elif not agent.id_is_made and known.id.casefold() == agent.id.casefold():
+            elif not has_made_id(agent) and known.id.casefold() == agent.id.casefold():
                 problems.tell(one, f"the id {agent.id!r} is taken by the agent of folder {other}")
         agents[one.name] = agent
     if not agents and not problems:
@@ -103,17 +119,26 @@ def _agent(folder: Path, functions: Mapping[str, Callable[..., Any]], problems: 
     documents = _documents(folder, problems)
     if len(problems) > found:
         return None
-    begins, names = settings.pop("begin", False), settings.pop("tools", [])
     told = {file.removesuffix(".md"): with_documents(text, documents)}
     try:
-        agent = Agent(
-            **{"name": folder.name, **settings, **told}, begins=begins, tools=[functions[name] for name in names]
-        )
+        agent = Agent(**{"name": folder.name, **_arguments(settings, functions), **told})
         check_tools(agent.tools)
-    except (InterComError, ValueError, OSError) as error:
+    except (InterComError, ValueError, TypeError, OSError) as error:
         problems.tell(folder, str(error))
         return None
     return agent
+
+
+def _arguments(settings: Mapping[str, Any], functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+    """Return what an `Agent` is made with, of the settings of its folder."""
+    given = {next((own for own, called in _CALLED.items() if called == name), name): v for name, v in settings.items()}
+    if "tools" in given:
+        given["tools"] = [functions[name] for name in given["tools"]]
+    if "limits" in given:
+        given["limits"] = Limits.from_json(json.dumps(given["limits"]))
+    if name := code_name(given["contacts"] if isinstance(given.get("contacts"), str) else None):
+        given["contacts"] = functions[name]
+    return given
 
 
 def _settings(
@@ -141,18 +166,23 @@ def _settings(
             problems.tell(folder, f"there is no setting {field!r}; {right}", file)
         elif not _fits(field, value):
             problems.tell(folder, f"{field} is {value!r}; it should be {_FIELDS[field]}", file)
-        elif field == "tools" and functions is not None:
-            _check_names(folder, value, functions, problems)
+        elif functions is not None and field in ("tools", "contacts"):
+            names = value if field == "tools" else filter(None, [code_name(value if isinstance(value, str) else None)])
+            _check_names(folder, names, functions, problems)
     return settings
 
 
 def _fits(field: str, value: Any) -> bool:
     if field in ("begin", "notes"):
         return isinstance(value, bool)
+    if field in ("settings", "limits", "data"):
+        return isinstance(value, dict)
     if field == "context":
         return isinstance(value, int) and not isinstance(value, bool)
-    if field == "tools":
+    if field == "tools" or (field == "contacts" and isinstance(value, list)):
         return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    if field == "contacts" and isinstance(value, int):
+        return not isinstance(value, bool)
     return isinstance(value, str)
 
 
@@ -263,21 +293,9 @@ def save_agents(agents: Iterable[Agent], path: str | Path, *, update: bool = Fal
 
 
 def _files(agent: Agent, folder: Path, problems: _Problems) -> Iterator[tuple[Path, bytes]]:
-    if agent.model is not None and not isinstance(agent.model, str):
+    if code_name(agent.spec.model):
         problems.tell(folder, f"the model of {agent.name} is an assistant; only a model's name can be written")
-    settings = {
-        "name": agent.name,
-        "description": agent.description or None,
-        "id": None if agent.id_is_made and agent.id == slug(agent.name) else agent.id,
-        "model": agent.model if isinstance(agent.model, str) else None,
-        "tools": [tool.name for tool in agent.tools] or None,
-        "mail": None if agent.mail == "when_idle" else agent.mail,
-        "team": agent.team or None,
-        "notes": agent.notes or None,
-        "context": agent.context,
-        "begin": agent.begins or None,
-    }
-    kept = {field: value for field, value in settings.items() if value is not None}
+    kept = {_CALLED.get(name, name): _written(name, value) for name, value in _said(agent).items()}
     whole = agent.mission.removeprefix(WHOLE)
     text, documents = split_documents(whole)
     if text.strip() != text:  # a file's end is no part of its text, so this one could not be put together again
@@ -286,6 +304,32 @@ def _files(agent: Agent, folder: Path, problems: _Problems) -> Iterator[tuple[Pa
     yield folder / "settings.json", (json.dumps(kept, ensure_ascii=False, indent=2) + "\n").encode()
     for name, document in documents.items():
         yield folder / "files" / name, document.encode()
+
+
+def _said(agent: Agent) -> dict[str, Any]:
+    """Return the fields of an agent that its folder has to say: those that are not as they would be without it."""
+    usual = AgentSpec(name=agent.name, id=slug(agent.name))
+    hidden = {"id"} if has_made_id(agent) and agent.id == slug(agent.name) else set()
+    found = {
+        name: getattr(agent.spec, name)
+        for name in AgentSpec.names()
+        if name not in _IN_ITS_FILE and name not in hidden and getattr(agent.spec, name) != getattr(usual, name)
+    }
+    found.pop("model", None) if code_name(agent.spec.model) else None
+    written_id = {} if "id" in hidden else {"id": agent.id}
+    return {"name": agent.name, **written_id, **found}
+
+
+def _written(name: str, value: Any) -> Any:
+    """Return the value of a field as settings.json has it."""
+    if name == "limits":
+        return json.loads(value.to_json())
+    if name == "settings":
+        return value.as_dict()
+    if name == "contacts":
+        policy = value if code_name(value) else policy_from(value, {})
+        return list(policy) if isinstance(policy, tuple) else policy
+    return dict(value) if name == "data" else list(value) if name == "tools" else value
 
 
 def _is_inside(file: Path, root: Path) -> bool:

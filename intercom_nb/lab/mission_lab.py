@@ -13,7 +13,7 @@ from intercom_nb.lab.comparison import comparison
 from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.panel import LabPanel
 from intercom_nb.limits import Limits
-from intercom_nb.members.agent import Agent
+from intercom_nb.members.agent import Agent, agent_from, own_code_of
 from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.service.service import InterComService
@@ -126,7 +126,7 @@ class MissionLab:
         return run
 
     def _run(self, timeout: float | None, *, progress: bool) -> LabRun:
-        first, *others = (_again(agent) for agent in self.cast.values())
+        first, *others = (agent_from(agent.spec, own_code_of(agent)) for agent in self.cast.values())
         now = {agent.id: (agent.mission, agent.description) for agent in (first, *others)}
         number = len(self.runs) + 1
         with InterComService(f"lab_{number}", **self._settings) as service:
@@ -217,23 +217,6 @@ class MissionLab:
     def _show(self) -> None:
         if self._panel is not None:
             self._panel.refresh()
-
-
-def _again(agent: Agent) -> Agent:
-    """Return an agent like this one: each run has its own."""
-    tools = [tool.function for tool in agent.tools]
-    return Agent(
-        agent.name,
-        id=agent.id,
-        description=agent.description,
-        mission=agent.mission,
-        model=agent.model,
-        tools=tools,
-        mail=agent.mail,
-        limits=agent.limits,
-        notes=agent.notes,
-        context=agent.context,
-    )
 
 
 def _goals(service: InterComService) -> dict[str, bool]:
