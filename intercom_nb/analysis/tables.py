@@ -96,15 +96,17 @@ NAMES = Table(
 )
 
 _AGENTS = (
-    "agent_id:t name:t kind:t team:t description:t mission:t model:t tools:t mail:t version:n seq:n created_at:at "
-    "added_at:at"
+    "agent_id:t name:t kind:t team:t description:t mission:t model:t settings:t tools:t mail:t begins:is limits:t "
+    "notes:is context:n contacts:t data:t version:n seq:n created_at:at added_at:at"
+)
+_AGENT = (
+    "agent_id, name, kind, team, description, mission, model, settings, tools, mail, begins, limits, notes, context, "
+    "contacts, data, version, seq, created_at, added_at"
 )
 _VERSIONS = """
-SELECT agent_id, name, kind, team, description, mission, model, tools, mail, version, seq, created_at,
-    MIN(created_at) OVER same AS added_at, MIN(seq) OVER same AS added, MAX(version) OVER same AS newest
+SELECT *, MIN(created_at) OVER same AS added_at, MIN(seq) OVER same AS added, MAX(version) OVER same AS newest
 FROM agents WINDOW same AS (PARTITION BY agent_id)
 """
-_AGENT = "agent_id, name, kind, team, description, mission, model, tools, mail, version, seq, created_at, added_at"
 
 ALL_VERSIONS = _table(_AGENTS, f"SELECT {_AGENT} FROM ({_VERSIONS}) ORDER BY added, version")  # noqa: S608
 
@@ -123,39 +125,36 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "chats": _table(
             "chat_id:t name:t description:t admin_id:t admin<admin_id n_members:n seq:n created_at:at",
             """
-            SELECT chat_id, name, description, admin_id,
-                (SELECT COUNT(*) FROM memberships WHERE chat_id = chats.chat_id AND left_seq IS NULL), seq, created_at
+            SELECT chat_id, name, description,
+                (SELECT agent_id FROM admins WHERE admins.chat_id = chats.chat_id ORDER BY seq DESC LIMIT 1),
+                (SELECT COUNT(*) FROM memberships AS m WHERE m.chat_id = chats.chat_id AND m.until_seq IS NULL),
+                seq, created_at
             FROM chats ORDER BY seq""",
         ),
-        # Who was added or left later is noted as an event, the next number in the same transaction.
         "memberships": _table(
             "chat_id:t chat<chat_id agent_id:t agent<agent_id joined_seq:n left_seq:n joined_at:at left_at:at",
             """
-            SELECT m.chat_id, m.agent_id, m.joined_seq, m.left_seq,
-                CASE m.joined_seq WHEN chats.seq THEN chats.created_at ELSE came.created_at END, went.created_at
-            FROM memberships AS m JOIN chats USING (chat_id)
-                LEFT JOIN events AS came ON came.seq = m.joined_seq + 1 AND came.kind = 'member_added'
-                    AND came.chat_id = m.chat_id AND came.agent_id = m.agent_id
-                LEFT JOIN events AS went ON went.seq = m.left_seq + 1
-                    AND went.kind IN ('member_removed', 'member_left')
-                    AND went.chat_id = m.chat_id AND went.agent_id = m.agent_id
-            ORDER BY chats.seq, m.joined_seq, m.rowid""",
+            SELECT chat_id, agent_id, seq, until_seq,
+                (SELECT at FROM places WHERE places.seq >= m.seq ORDER BY places.seq LIMIT 1),
+                CASE WHEN until_seq IS NOT NULL THEN
+                    (SELECT at FROM places WHERE places.seq >= m.until_seq ORDER BY places.seq LIMIT 1) END
+            FROM memberships AS m ORDER BY seq""",
         ),
         "messages": _table(
             "seq:n message_id:t created_at:at sender<sender_id receiver<receiver_id chat<chat_id text:t "
             "sender_id:t receiver_id:t chat_id:t run_id:t",
             "SELECT seq, id, created_at, text, sender_id, receiver_id, chat_id, run_id FROM messages ORDER BY seq",
         ),
-        # A message may join a run under way (mail="asap"); when it did, the log does not say.
         "deliveries": _table(
             "seq:n message_id:t created_at:at sender<sender_id receiver<receiver_id chat<chat_id state:t "
-            "consumed_at:at latency_s:x sender_id:t receiver_id:t chat_id:t run_id:t",
+            "consumed_at:at latency_s:x sender_id:t receiver_id:t chat_id:t run_id:t consumed_seq:n",
             """
-            SELECT d.seq, m.id, m.created_at, d.state,
-                CASE WHEN r.began_at >= m.created_at THEN r.began_at END,
-                CASE WHEN r.began_at >= m.created_at THEN (r.began_at - m.created_at) / 1e6 END,
-                m.sender_id, d.agent_id, m.chat_id, d.run_id
-            FROM deliveries AS d JOIN messages AS m USING (seq) LEFT JOIN runs AS r ON r.run_id = d.run_id
+            SELECT d.seq, m.id, m.created_at, CASE WHEN d.until_seq IS NULL THEN 'pending' ELSE 'consumed' END,
+                p.at, (p.at - m.created_at) / 1e6, m.sender_id, d.agent_id, m.chat_id, d.run_id,
+                CASE WHEN d.run_id IS NOT NULL THEN d.until_seq END
+            FROM deliveries AS d JOIN messages AS m USING (seq)
+                LEFT JOIN places AS p ON d.run_id IS NOT NULL AND p.seq =
+                    (SELECT MIN(seq) FROM places WHERE places.seq >= d.until_seq)
             ORDER BY d.seq, d.agent_id""",
         ),
         "runs": _table(
@@ -163,30 +162,38 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             "duration_s:x reason:t error:t attempts:n n_steps:n n_received:n n_sent:n input_tokens:n cached_tokens:n "
             "output_tokens:n usd:x turn_idx:n chat_list:t",
             f"""
-            SELECT run_id, agent_id, agent_version, began_seq, ended_seq, began_at, ended_at,
-                (ended_at - began_at) / 1e6, reason, error, attempts, COALESCE(n_steps, 0), COALESCE(n_received, 0),
-                COALESCE(n_sent, 0), input_tokens, cached_tokens, output_tokens, usd, turn_idx, chat_list
-            FROM runs
-                LEFT JOIN (SELECT run_id, COUNT(*) AS n_steps, {_SPENT} FROM steps GROUP BY run_id) USING (run_id)
-                LEFT JOIN (SELECT run_id, COUNT(*) AS n_received FROM deliveries GROUP BY run_id) USING (run_id)
-                LEFT JOIN (SELECT run_id, COUNT(sender_id) AS n_sent FROM messages GROUP BY run_id) USING (run_id)
-            ORDER BY began_seq""",  # noqa: S608 - made of literals
+            SELECT f.run_id, f.agent_id, f.agent_version, f.seq, l.until_seq, f.began_at, l.ended_at,
+                (l.ended_at - f.began_at) / 1e6, l.reason, l.error, l.attempt, COALESCE(n_steps, 0),
+                COALESCE(n_received, 0), COALESCE(n_sent, 0), input_tokens, cached_tokens, output_tokens, usd, f.turn_idx,
+                f.chat_list
+            FROM runs AS f
+                JOIN (SELECT run_id, MAX(attempt) AS attempt FROM runs GROUP BY run_id) AS n ON n.run_id = f.run_id
+                JOIN runs AS l ON l.run_id = f.run_id AND l.attempt = n.attempt
+                LEFT JOIN (SELECT run_id, COUNT(*) AS n_steps, {_SPENT} FROM steps GROUP BY run_id) AS s
+                    ON s.run_id = f.run_id
+                LEFT JOIN (SELECT run_id, COUNT(*) AS n_received FROM deliveries GROUP BY run_id) AS d
+                    ON d.run_id = f.run_id
+                LEFT JOIN (SELECT run_id, COUNT(sender_id) AS n_sent FROM messages GROUP BY run_id) AS m
+                    ON m.run_id = f.run_id
+            WHERE f.attempt = 1 ORDER BY f.seq""",  # noqa: S608 - made of literals
         ),
         "steps": _table(
-            "run_id:t step:n seq:n agent_id:t agent<agent_id model:t input_tokens:n cached_tokens:n output_tokens:n "
-            "usd:x latency_s:x error:t is_held:is created_at:at",
+            "run_id:t step:n seq:n agent_id:t agent<agent_id kind:t asked:t model:t settings:t input_tokens:n "
+            "cached_tokens:n output_tokens:n usd:x latency_s:x first_token_s:x repaired:is error:t is_held:is "
+            "attempt:n response_id:t fingerprint:t created_at:at",
             """
-            SELECT run_id, step, s.seq, agent_id, model, input_tokens, cached_tokens, output_tokens, usd, latency_s,
-                s.error, held IS NOT NULL, created_at
-            FROM steps AS s JOIN runs USING (run_id) ORDER BY s.seq""",
+            SELECT run_id, step, s.seq, agent_id, kind, asked, model, settings, input_tokens, cached_tokens,
+                output_tokens, usd, latency_s, first_token_s, repaired, s.error, s.until_seq IS NULL, s.attempt,
+                response_id, fingerprint, created_at
+            FROM steps AS s JOIN runs AS r USING (run_id) WHERE r.attempt = 1 ORDER BY s.seq""",
         ),
         "tool_calls": _table(
-            "run_id:t step:n n:n call_id:t agent_id:t agent<agent_id tool:t arguments:t output:t is_failed:is "
+            "run_id:t step:n n:n call_id:t agent_id:t agent<agent_id tool:t source:t arguments:t output:t is_failed:is "
             "began_at:at ended_at:at duration_s:x",
             """
-            SELECT run_id, step, n, call_id, agent_id, name, arguments, output, failed, c.began_at, c.ended_at,
-                (c.ended_at - c.began_at) / 1e6
-            FROM tool_calls AS c JOIN runs USING (run_id) ORDER BY began_seq, step, n""",
+            SELECT run_id, step, n, call_id, agent_id, name, source, arguments, output, COALESCE(failed, 0), c.began_at,
+                c.ended_at, (c.ended_at - c.began_at) / 1e6
+            FROM tool_calls AS c JOIN runs AS r USING (run_id) WHERE r.attempt = 1 ORDER BY r.seq, step, n""",
         ),
         "items": _table(
             "agent_id:t agent<agent_id idx:n run_id:t step:n type:t text:t payload:t",
@@ -196,8 +203,9 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             FROM items ORDER BY agent_id, idx""",
         ),
         "events": _table(
-            "seq:n kind:t agent_id:t agent<agent_id chat_id:t chat<chat_id run_id:t text:t created_at:at",
-            "SELECT seq, kind, agent_id, chat_id, run_id, text, created_at FROM events ORDER BY seq",
+            "seq:n kind:t by_id:t by<by_id agent_id:t agent<agent_id chat_id:t chat<chat_id run_id:t reason:t data:t text:t "
+            "created_at:at",
+            "SELECT seq, kind, by_id, agent_id, chat_id, run_id, reason, data, text, created_at FROM events ORDER BY seq",
         ),
     }
 )

@@ -11,6 +11,7 @@ from typing import Any
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.builder.folders import load_agents
 from intercom_nb.errors import InterComError
+from intercom_nb.log.thread_logs import file_name
 from intercom_nb.members.agent import Agent
 from intercom_nb.messages import Message
 from intercom_nb.models import ModelChoice, default_model
@@ -78,7 +79,7 @@ def run(
             show(f"Model:  {intercom.model}\n")
             intercom.subscribe(lambda message: show(line(intercom, message)))
         for agent in agents:
-            if agent.begins:
+            if agent.spec.begins:
                 agent.begin()
         intercom.wait(progress=show is None)
     return intercom
@@ -137,7 +138,7 @@ def _watch(demo: int, model: str | None, logs: str | None) -> None:
     intercom = run(demo, model=paced, logs=logs, show=lambda text: print(text, flush=True))
     print(f"Stopped: {sentence(intercom.reason)}.\n")
     print(table(delivery_counts(intercom)))
-    print(f"\nLog:          {intercom.log}\nThread logs:  {intercom.thread_logs}/\n")
+    print(f"\nLog:          {intercom.log}\nThread logs:  {Path(str(intercom.log)).parent / file_name(intercom.name)}/\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

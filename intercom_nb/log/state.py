@@ -60,7 +60,7 @@ ORDER BY r.seq
 _SPENT_BEFORE = """
 SELECT spent FROM runs WHERE agent_id = ?1 AND seq < ?2 AND spent IS NOT NULL ORDER BY seq DESC LIMIT 1
 """
-_MESSAGE = "seq, id, text, sender_id, receiver_id, chat_id, created_at, run_id"
+_MESSAGE = "m.seq, m.id, m.text, m.sender_id, m.receiver_id, m.chat_id, m.created_at, m.run_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +334,7 @@ def _chats(query: Query, place: int) -> tuple[ChatState, ...]:
 def _pending(query: Query, place: int) -> tuple[tuple[str, Message], ...]:
     waiting = query(_WAITING, place)
     seqs = json.dumps(sorted({seq for _, seq in waiting}))
-    sql = f"SELECT {_MESSAGE} FROM json_each(?) AS one JOIN messages ON messages.seq = one.value"  # noqa: S608
+    sql = f"SELECT {_MESSAGE} FROM json_each(?) AS one JOIN messages AS m ON m.seq = one.value"  # noqa: S608
     messages = {row[0]: _message(row) for row in query(sql, seqs)}
     return tuple((agent_id, messages[seq]) for agent_id, seq in waiting)
 

@@ -51,7 +51,7 @@ class ThreadLogs:
         texts: dict[str, list[str]] = {}
         rows = store.rows(
             "SELECT i.agent_id, i.payload, r.chat_list FROM items AS i LEFT JOIN runs AS r "
-            "ON r.run_id = i.run_id AND r.turn_idx = i.idx ORDER BY i.agent_id, i.idx"
+            "ON r.run_id = i.run_id AND r.turn_idx = i.idx AND r.attempt = 1 ORDER BY i.agent_id, i.idx"
         )
         for agent_id, payload, chat_list in rows:
             texts.setdefault(agent_id, []).append(_text(json.loads(payload), chat_list))

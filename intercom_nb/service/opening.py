@@ -111,22 +111,17 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     try:
         with store.reading() as query:
             state = read_state(query, place_of(query, None))
-            options = _options_of(path, state, anew)
-            lifecycle.go_on_from(state.spent, state.seconds, options.limits)
-            models = _models(store.meta["name"], options)
-            engine = Engine(
-                store.meta["name"],
-                options=options,
-                store=store,
-                runtime=runtime,
-                lifecycle=lifecycle,
-                models=models,
-                show=show,
-            )
-            loader = Loader(engine, state, query)
-            assistant = _assistant(anew, models)
-            check_code(state, functions, path, assistant=assistant is not None or not models.tape.live)
-            loader.load(functions, assistant)
+        name = store.meta["name"]
+        options = _options_of(path, state, anew)
+        lifecycle.go_on_from(state.spent, state.seconds, options.limits)
+        models = _models(name, options)
+        assistant = _assistant(anew, models)
+        check_code(state, functions, path, assistant=assistant is not None or not models.tape.live)
+        engine = Engine(
+            name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
+        )  # fmt: skip
+        loader = Loader(engine, state, store.rows)
+        loader.load(functions, assistant)
         loader.take_up()
         engine.note_given(anew, state.options)
     except BaseException:

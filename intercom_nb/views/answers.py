@@ -52,7 +52,7 @@ def _text(query: Query, seq: int) -> str:
 
 
 def _run(query: Query, run_id: str) -> list[dict[str, Any]]:
-    found = query("SELECT agent_id, turn_idx FROM runs WHERE run_id = ?", run_id)
+    found = query("SELECT agent_id, turn_idx FROM runs WHERE run_id = ? AND attempt = 1", run_id)
     if not found:
         raise ValueError(f"there is no run {run_id!r} in this log")
     sql = "SELECT payload FROM items WHERE agent_id = ? AND idx >= ? AND run_id = ? ORDER BY idx"

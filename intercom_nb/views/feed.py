@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from intercom_nb.analysis import colours
 from intercom_nb.log.facts import (
-    AdminChanged,
+    AdminNamed,
     AgentVersion,
     ChatCreated,
     Fact,
@@ -19,7 +19,6 @@ from intercom_nb.log.facts import (
     MemberLeft,
     RunBegan,
     RunEnded,
-    RunReopened,
     StepTaken,
 )
 from intercom_nb.log.reading import Query
@@ -34,12 +33,15 @@ TEXTS = 500  # messages sent with their texts at once
 # The order of the columns is the order of the wire: js/src/wire/facts.js gives each its name on the other side.
 _AGENTS = """
 SELECT a.agent_id, name, kind, description, mission, first, model, a.seq FROM agents AS a
-JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first, MIN(rowid) AS place FROM agents GROUP BY agent_id)
+JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first, FROM agents GROUP BY agent_id)
     AS newest ON a.agent_id = newest.agent_id AND a.version = newest.version
-ORDER BY first, place
+ORDER BY first
 """
-_CHATS = "SELECT chat_id, name, description, admin_id, seq FROM chats"
-_MEMBERSHIPS = "SELECT chat_id, agent_id, joined_seq, left_seq FROM memberships"
+_CHATS = """
+SELECT chat_id, name, description,
+    (SELECT agent_id FROM admins WHERE admins.chat_id = chats.chat_id ORDER BY seq DESC LIMIT 1), seq FROM chats
+"""
+_MEMBERSHIPS = "SELECT chat_id, agent_id, seq, until_seq FROM memberships"
 _MESSAGES = """
 SELECT seq, id, created_at / 1000, sender_id, COALESCE(chat_id, receiver_id), run_id, CASE WHEN seq >= ? THEN text END,
     LENGTH(text)
@@ -47,19 +49,20 @@ FROM messages WHERE seq > ? ORDER BY seq
 """
 # A price is unknown if one of its answered calls has none; then the whole run has none.
 _RUNS = """
-SELECT run_id, agent_id, began_seq, began_at / 1000, ended_seq, ended_at / 1000, reason, COALESCE(tokens, 0),
-    CASE WHEN COALESCE(unknown, 0) = 0 THEN COALESCE(usd, 0.0) END, COALESCE(steps, 0)
-FROM runs LEFT JOIN (
+SELECT first.run_id, first.agent_id, first.seq, first.began_at / 1000, last.until_seq, last.ended_at / 1000, last.reason,
+    COALESCE(tokens, 0), CASE WHEN COALESCE(unknown, 0) = 0 THEN COALESCE(usd, 0.0) END, COALESCE(steps, 0)
+FROM runs AS first JOIN runs AS last ON last.run_id = first.run_id
+    AND last.attempt = (SELECT MAX(attempt) FROM runs WHERE run_id = first.run_id) LEFT JOIN (
     SELECT run_id, SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS tokens, SUM(usd) AS usd,
         SUM(error IS NULL AND usd IS NULL) AS unknown, COUNT(*) AS steps
-    FROM steps {steps} GROUP BY run_id) USING (run_id)
-WHERE {runs} ORDER BY began_seq
+    FROM steps {steps} GROUP BY run_id) AS calls ON calls.run_id = first.run_id
+WHERE first.attempt = 1 AND {runs} ORDER BY first.seq
 """
 _ALL_RUNS = _RUNS.format(steps="", runs="1")
-_NAMED = "WHERE run_id IN (SELECT value FROM json_each(?1))"
-_SOME_RUNS = _RUNS.format(steps=_NAMED, runs=_NAMED.removeprefix("WHERE "))
+_NAMED = "run_id IN (SELECT value FROM json_each(?1))"
+_SOME_RUNS = _RUNS.format(steps=f"WHERE {_NAMED}", runs=f"first.{_NAMED}")
 _TOUCHED_RUNS = (
-    "SELECT run_id FROM runs WHERE began_seq > ?1 OR ended_seq > ?1 OR ended_seq IS NULL "
+    "SELECT run_id FROM runs WHERE seq > ?1 OR until_seq > ?1 OR until_seq IS NULL "
     "UNION SELECT run_id FROM steps WHERE seq > ?1"
 )
 _EVENTS = "SELECT seq, kind, agent_id, text, created_at / 1000 FROM events WHERE seq > ? ORDER BY seq"
@@ -94,11 +97,11 @@ class Changed:
         """Return what these facts have changed."""
         changed = cls(anything=True)
         for fact in facts:
-            if isinstance(fact, RunBegan | RunEnded | RunReopened | StepTaken):
+            if isinstance(fact, RunBegan | RunEnded | StepTaken):
                 changed.runs.add(fact.run_id)
             elif isinstance(fact, AgentVersion):
                 changed.agents.add(fact.agent_id)
-            elif isinstance(fact, ChatCreated | AdminChanged | MemberJoined | MemberLeft):
+            elif isinstance(fact, ChatCreated | AdminNamed | MemberJoined | MemberLeft):
                 changed.chats.add(fact.chat_id)
         return changed
 
@@ -118,9 +121,9 @@ def facts_since(query: Query, seq: int = 0, *, texts: int = TEXTS) -> Facts:
     runs = query(_ALL_RUNS) if seq == 0 else _runs(query, (row[0] for row in query(_TOUCHED_RUNS, seq)))
     return {
         "agents": _agents(row for row in _all_agents(query) if row[0][-1] > seq),
-        "chats": _dicts(query(f"{_CHATS} ORDER BY seq")),  # all of them: a new admin leaves no place in the log
+        "chats": _dicts(query(f"{_CHATS} ORDER BY seq")),  # all of them: there are few, and one may have another admin
         "memberships": _lists(
-            query(f"{_MEMBERSHIPS} WHERE joined_seq > ?1 OR left_seq > ?1 ORDER BY joined_seq, rowid", seq)
+            query(f"{_MEMBERSHIPS} WHERE seq > ?1 OR until_seq > ?1 ORDER BY seq", seq)
         ),
         "messages": _messages(query, seq, texts),
         "runs": _lists(runs),
@@ -137,7 +140,7 @@ def changed_facts(query: Query, seq: int, changed: Changed) -> Facts:
         named = "WHERE chat_id IN (SELECT value FROM json_each(?))"
         ids = json.dumps(sorted(changed.chats))
         facts["chats"] = _dicts(query(f"{_CHATS} {named} ORDER BY seq", ids))
-        facts["memberships"] = _lists(query(f"{_MEMBERSHIPS} {named} ORDER BY joined_seq, rowid", ids))
+        facts["memberships"] = _lists(query(f"{_MEMBERSHIPS} {named} ORDER BY seq", ids))
     if changed.runs:
         facts["runs"] = _lists(_runs(query, changed.runs))
     return {kind: rows for kind, rows in facts.items() if rows}
