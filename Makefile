@@ -7,9 +7,11 @@ STAMP := .venv/.installed
 NOTEBOOKS := $(wildcard notebooks)
 # No test may reach, or pay for, a real model. Set to nothing rather than unset: the environment goes before .env.
 OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY= INTERCOM_RECORD=
+# One test more at a time than there are cores, in the order in which they were shuffled; what runs alone comes last.
+PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock clean
+.PHONY: help demo test check quick long aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +22,13 @@ demo: $(STAMP)  ## Run both demos; without a key they use the offline assistant
 test: check  ## Run every check; pytest's summary comes last
 
 check: lint types imports  ## The same as test
-	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --nbmake --nbmake-timeout=120 intercom_nb tests $(NOTEBOOKS)
+	$(OFFLINE) $(BIN)/python -m pytest $(PARALLEL) --doctest-modules --nbmake --nbmake-timeout=300 intercom_nb tests $(NOTEBOOKS)
+
+quick: $(STAMP)  ## Run the tests that need no browser, kernel or kill, with few random examples: a minute or two
+	$(OFFLINE) $(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=quick -m "not (slow or kernel or alone)" --doctest-modules intercom_nb tests
+
+long: $(STAMP)  ## Run the tests with ten times the kills and random societies, others each time: an hour
+	$(OFFLINE) $(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=long -m "not alone" tests
 
 test-browser: $(STAMP)  ## Run the tests in a real JupyterLab and a real Chromium, and nothing else
 	$(OFFLINE) CI=true $(BIN)/python -m pytest tests/browser
@@ -57,7 +65,7 @@ imports: $(STAMP)  ## Check that modules import only from the layers below them
 	$(BIN)/lint-imports --no-logo
 
 coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
-	$(OFFLINE) $(BIN)/python -m pytest --doctest-modules --cov=intercom_nb intercom_nb tests
+	$(OFFLINE) $(BIN)/python -m pytest $(PARALLEL) --doctest-modules --cov=intercom_nb intercom_nb tests
 
 BENCHMARKS := tokens turns crowds shapes read_million import_time search_quality
 

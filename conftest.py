@@ -1,5 +1,7 @@
-"""What docstrings' examples may rely on: `intercom`, a finished first demo. And what the notebooks are held to."""
+"""For docstrings, `intercom`, a finished first demo; what the notebooks are held to; and which test waits for which."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import nbformat
@@ -18,6 +20,33 @@ def _examples(doctest_namespace, tmp_path_factory):
         patch.setenv("MPLBACKEND", "Agg")
         doctest_namespace["intercom"] = demos.run(1, model="offline", logs=tmp_path_factory.mktemp("examples"))
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Run one test more at a time than there are cores: many wait for a process or a timer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return (cores or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no core idles at the end, and end with what runs alone, on one worker."""
+    for item in items:
+        if item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+    items.sort(key=lambda item: (bool(item.get_closest_marker("alone")), not item.get_closest_marker("slow")))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Let a test that runs alone wait for those of the other workers, and them for it."""
+    with Path(__file__).open() as turnstile:
+        fcntl.flock(turnstile, fcntl.LOCK_EX if item.get_closest_marker("alone") else fcntl.LOCK_SH)
+        try:
+            return (yield)
+        finally:
+            fcntl.flock(turnstile, fcntl.LOCK_UN)  # a process that was forked meanwhile has the file, too
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,8 +6,16 @@ import sys
 import threading
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from intercom_nb import InterComService, ScriptedAssistant
+
+# `--hypothesis-profile` chooses one; tests ask `counts.times` how often to try. What is slow here is the machine.
+_COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", _COMMON, derandomize=True)
+settings.register_profile("ci", _COMMON, derandomize=True)
+settings.register_profile("long", _COMMON, derandomize=False, print_blob=True)
+settings.load_profile("ci")
 
 _SETTINGS = ("OPENAI_", "INTERCOM_", "THREAD_LOGS_PATH", "AGENTS_PATH")
 
@@ -19,7 +27,7 @@ def _no_thread_left():
     yield
     ours = [t for t in threading.enumerate() if t.name.startswith("intercom") and t not in before]
     for thread in ours:
-        thread.join(timeout=2)  # one that is ending may end
+        thread.join(timeout=30)  # one that is ending may end
 
     assert [thread.name for thread in ours if thread.is_alive()] == []
 

@@ -100,7 +100,7 @@ class Page:
             before = {} if self.live is None else self.live["agents"]
             self.live = content["live"] | {"agents": before | content["live"]["agents"]}
 
-    def until(self, condition, seconds=10):
+    def until(self, condition, seconds=60):
         """Take what arrives until something holds."""
         deadline = time.monotonic() + seconds
         while True:

@@ -78,7 +78,7 @@ def servers():
     yield address
     for process, _ in running.values():
         process.terminate()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()
 
 

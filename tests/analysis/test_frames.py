@@ -91,7 +91,7 @@ def talk(scripted, tmp_path):
     intercom.edit("ann", mission="Two.")
     intercom.send_message("Go", "ann", "you")
     intercom.start()
-    intercom.wait(30)
+    intercom.wait(60)
     return intercom
 
 
@@ -117,7 +117,7 @@ def test_a_log_in_memory_has_the_frames_of_a_file(scripted, tmp_path):
         intercom.add(Agent("Ann"), Agent("Bob"))
         intercom["ann"].begin()
         with intercom:
-            intercom.wait(30)
+            intercom.wait(60)
         told.append(f.messages_df(intercom).drop(columns="created_at"))
 
     pd.testing.assert_frame_equal(*told)

@@ -158,7 +158,7 @@ def test_what_we_escape_is_unescaped(scripted, tmp_path):
     intercom.add(Agent("Ann"), Agent("a/b"))
     with intercom:
         intercom["ann"].begin()
-        intercom.wait(30)
+        intercom.wait(60)
     found = read_thread_logs(intercom.thread_logs)
 
     assert found.messages.text.tolist() == ["Begin", text]

@@ -284,7 +284,7 @@ def test_a_running_service_is_counted(scripted):
     intercom.add(Agent("Ann"), Agent("Bob"))
     intercom["ann"].begin()
     with intercom:
-        intercom.wait(30)
+        intercom.wait(60)
         counted = who_to_whom(intercom)
 
     assert rows(counted) == [[0, 2], [0, 0]]

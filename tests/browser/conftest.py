@@ -81,10 +81,10 @@ class Server:
     def __exit__(self, *_):
         os.killpg(self._process.pid, signal.SIGTERM)
         try:
-            self._process.wait(20)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(20)
+            self._process.wait(60)
 
     def _answers(self):
         try:

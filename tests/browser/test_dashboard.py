@@ -4,10 +4,11 @@ import re
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.kernel]
+pytestmark = [pytest.mark.slow, pytest.mark.kernel, pytest.mark.alone]
 
 CAST = """
 import itertools, time
+from pathlib import Path
 from intercom_nb import Agent, Dashboard, InterComService, ScriptedAssistant, call, delivery_counts
 from intercom_nb.messages import read_turn
 
@@ -43,7 +44,8 @@ intercom["ann"].begin()
 """
 
 TOTAL = "() => Number(document.querySelector('[data-part=transcript]')?.dataset.total ?? 0)"
-TALKING = [CAST, "intercom", "intercom.start()", "time.sleep(6)\nprint(len(intercom.messages))"]
+SLEEP = "while not Path('woken').exists():\n    time.sleep(0.1)\ntime.sleep(1)\nprint(len(intercom.messages))"
+TALKING = [CAST, "intercom", "intercom.start()", SLEEP]
 
 
 def more_than(notebook, n):
@@ -56,7 +58,7 @@ def total(notebook):
     return notebook.page.evaluate(TOTAL)
 
 
-def test_run_all_and_it_lives_while_a_cell_sleeps(opened):
+def test_run_all_and_it_lives_while_a_cell_sleeps(opened, lab):
     """The transcript grows, Pause works, a mission is edited and used, a message is answered, filters filter."""
     notebook = opened(TALKING, height=1800)
     page = notebook.page
@@ -70,6 +72,7 @@ def test_run_all_and_it_lives_while_a_cell_sleeps(opened):
     page.locator("[data-action=pause]").click()
     notebook.wait("() => document.querySelector('[data-part=controls]').dataset.state === 'paused'")
     assert notebook.runs, "Pause should not wait for the cell"
+    (lab.folder / "woken").touch()
     page.evaluate("async () => { await window.ended; }")
     before = int(notebook.text_of(3))
     notebook.run_cell(3)
@@ -97,7 +100,6 @@ def test_run_all_and_it_lives_while_a_cell_sleeps(opened):
     page.get_by_label("Whose messages").select_option("")
     page.get_by_label("Search messages").fill("anybody there")
     notebook.wait("() => [...document.querySelectorAll('[data-part=transcript] [data-seq][data-agent]')].length === 2")
-    page.get_by_label("Search messages").fill("")
 
     page.locator("[data-action=stop]").click()
     page.get_by_role("button", name="Yes, stop").click()

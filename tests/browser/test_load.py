@@ -1,8 +1,10 @@
 """A long transcript, a thousand messages a second: what travels and what stands in the page stays small."""
 
+import time
+
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.kernel]
+pytestmark = [pytest.mark.slow, pytest.mark.kernel, pytest.mark.alone]
 
 # Written to the log as the service itself writes them, in transactions of ten.
 POUR = """
@@ -45,16 +47,16 @@ def test_a_thousand_messages_a_second(opened):
     for n in range(4):
         notebook.run_cell(n)
     notebook.wait(f"() => ({TOTAL})() === 5000")
-    before, most = notebook.sent_by_kernel, 0
+    before, most, began = notebook.sent_by_kernel, 0, time.monotonic()
     notebook.start_cell(4)
     while notebook.runs:
         most = max(most, notebook.page.evaluate(ROWS))
-    seconds = 11
+    seconds = max(11, time.monotonic() - began)  # a busy machine takes longer over it
     others = 10  # of the cell itself: that it is busy, what it is, that it is idle
     notebook.wait(f"() => ({TOTAL})() === 15000")
 
     assert notebook.sent_by_kernel - before <= 20 * seconds + others
-    assert notebook.sent_by_kernel - before > seconds, "the views should have moved"
+    assert notebook.sent_by_kernel - before > 11, "the views should have moved"
     assert 0 < most <= WINDOW
     assert notebook.faults == []
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.kernel]
+pytestmark = [pytest.mark.slow, pytest.mark.kernel, pytest.mark.alone]
 
 FOLDER = Path(__file__).parents[2] / "build" / "screenshots"
 DEMO = """

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from counts import times
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -116,11 +117,11 @@ def test_instructions_stand_in_place_of_mission_and_guideline(tmp_path):
     intercom.add(agent, Agent("Bob"))
     with intercom:
         agent.begin()
-        assert intercom.wait(20) == "failed"
+        assert intercom.wait(60) == "failed"
     assistant = ScriptedAssistant()
     with InterComService.open(intercom.log, model=assistant) as again:
         again.retry()
-        assert again.wait(20) == "quiet"
+        assert again.wait(60) == "quiet"
         told = assistant.requests[-1]["instructions"]
         again["founder"].mission = "Be long."
 
@@ -239,7 +240,7 @@ def an_agent(draw):
 
 
 @given(st.lists(an_agent(), min_size=1, max_size=4, unique_by=(lambda a: a.name.casefold(), lambda a: a.id)))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(60), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_what_was_loaded_is_saved_and_loaded_again(tmp_path, agents):
     """Equal in everything, order included; and a second saving changes no byte."""
     with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
@@ -304,7 +305,7 @@ def test_the_builder_tells_what_is_new_changed_and_up_to_date(tmp_path):
     first = builder.report(intercom)
     done = builder.apply(intercom)
     with intercom:
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
         spoken = len(intercom.messages)
         write(cast, "3", mission="x", settings='{"name": "Cid"}')
         (cast / "1" / "settings.json").write_text('{"name": "Ann", "begin": true, "model": "m", "tools": ["look_up"]}')

@@ -1,5 +1,6 @@
 """Whom missions need: after edits as if found from nothing, and the beginning of a ranking has variety."""
 
+from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ def made(texts):
     return fresh
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=times(300))
 @given(missions=st.tuples(TEXTS, TEXTS, TEXTS), first=st.lists(TEXTS, max_size=45), acts=ACTS)
 def test_a_ranking_after_edits_is_that_of_an_index_made_from_nothing(missions, first, acts):
     """Whoever is added and edited between two questions, in whichever order; to the last agent."""

@@ -43,7 +43,7 @@ def test_another_mission_asks_another_expert():
         intercom.add(founder, *others)
         founder.mission = "You are a founder of a new company. Plan a robust network for its office."
         founder.begin()
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
         who = delivery_counts(intercom)["Founder"]
 
     assert reason == "quiet"

@@ -19,7 +19,7 @@ def lab(monkeypatch):
 
 def until(condition):
     """Wait until something holds."""
-    for _ in range(1_000):
+    for _ in range(6_000):
         if condition():
             return
         threading.Event().wait(0.01)

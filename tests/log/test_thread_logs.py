@@ -60,7 +60,7 @@ def intercom(scripted, tmp_path):
 def test_a_thread_log_is_in_the_seeds_form(intercom, tmp_path):
     """Each entry is a role header and what was said, in the folder named after the service."""
     intercom.send_message("Say hello.", "ann", "you")
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     assert tmp_path / "Two%3A agents" == intercom.thread_logs
     assert text_of(intercom, "Ann") == EXPECTED
@@ -70,7 +70,7 @@ def test_a_thread_log_is_in_the_seeds_form(intercom, tmp_path):
 def test_only_who_has_a_conversation_has_a_thread_log(intercom):
     """Persons, and agents that never ran, have no file."""
     intercom.send_message("Hello", "bob", "you")
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     assert [path.name for path in intercom.thread_logs.iterdir()] == ["Bob"]
 
@@ -80,7 +80,7 @@ def test_a_thread_log_grows(intercom):
     before = ""
     for n in range(3):
         intercom.send_message(f"{n}", "ann", "you")
-        assert intercom.wait(30) == "quiet"
+        assert intercom.wait(60) == "quiet"
         text = text_of(intercom, "Ann")
         assert text.startswith(before)
         roles = [item.get("role") or item["type"] for item in intercom["ann"].conversation]
@@ -93,7 +93,7 @@ def test_a_thread_log_grows(intercom):
 def test_a_thread_log_is_whole_again_after_opening(intercom, damage):
     """Whatever became of the files, opening the log writes them anew, and they go on from there."""
     intercom.send_message("Say hello.", "ann", "you")
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
     intercom.stop()
     before, path = text_of(intercom, "Ann"), intercom.thread_logs / "Ann"
     if damage == "gone":
@@ -104,7 +104,7 @@ def test_a_thread_log_is_whole_again_after_opening(intercom, damage):
     with InterComService.open(intercom.log, model=ScriptedAssistant({"Ann": ["Again."]})) as again:
         assert before == text_of(again, "Ann")
         again.send_message("Go on.", "ann", "you")
-        assert again.wait(30) == "quiet"
+        assert again.wait(60) == "quiet"
         assert text_of(again, "Ann").startswith(before)
         assert text_of(again, "Ann").endswith("====================assistant====================\nAgain.\n")
 
@@ -112,10 +112,10 @@ def test_a_thread_log_is_whole_again_after_opening(intercom, damage):
 def test_every_turn_shows_its_chat_list_as_it_was(intercom):
     """A later turn shows the chat list of its own time, live and after opening."""
     intercom.send_message("One", "bob", "you")
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
     intercom.add(Agent("Cid"))
     intercom.send_message("Two", "bob", "you")
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
     live = text_of(intercom, "Bob")
     intercom.stop()
     InterComService.open(intercom.log).stop()
@@ -150,7 +150,7 @@ def test_no_text_forges_an_entry(scripted, tmp_path, way, text):
     intercom.add_person()
     intercom.send_message(text if way in ("message", "begin") else "Hello", "ann", None if way == "begin" else "you")
     intercom.start()
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
     live = text_of(intercom, "Ann")
     intercom.stop()
     InterComService.open(intercom.log).stop()
@@ -174,7 +174,7 @@ def test_every_agent_has_a_file_of_its_own(scripted, tmp_path, names):
     intercom.start()
     for agent in agents:
         agent.send_message(f"to {agent.id}.")
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     texts = sorted(path.read_text() for path in intercom.thread_logs.iterdir())
     assert len(texts) == len(names)
@@ -189,7 +189,7 @@ def test_a_services_name_leads_nowhere_else(scripted, tmp_path, name):
     intercom.add(Agent("Ann"))
     intercom.start()
     intercom["ann"].begin()
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     assert (tmp_path / "logs").resolve() == intercom.thread_logs.resolve().parent
 
@@ -200,7 +200,7 @@ def test_a_service_without_thread_logs_writes_none(scripted, tmp_path):
         for intercom in (one, other):
             intercom.add(Agent("Ann"))
             intercom["ann"].begin()
-            assert intercom.wait(30) == "quiet"
+            assert intercom.wait(60) == "quiet"
 
     assert (one.thread_logs, other.thread_logs) == (None, None)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
@@ -211,7 +211,7 @@ def test_a_thread_log_that_cannot_be_written_stops_nobody(intercom, tmp_path, ca
     (tmp_path / "Two%3A agents").write_text("in the way")
     intercom.send_message("Say hello.", "ann", "you")
 
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
     assert "cannot be written" in caplog.text
     assert len(intercom.messages) == 2
 
@@ -222,11 +222,11 @@ def test_a_folder_that_was_deleted_is_made_again(scripted, tmp_path):
     intercom.add(Agent("Ann"))
     intercom.start()
     intercom["ann"].begin()
-    assert intercom.wait(5) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     shutil.rmtree(intercom.thread_logs)
     intercom["ann"].send_message("Once more.")
-    assert intercom.wait(5) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     assert "Once more." in text_of(intercom, "Ann")
     assert "Begin" not in text_of(intercom, "Ann")

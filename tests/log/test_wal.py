@@ -75,7 +75,7 @@ def live(scripted, tmp_path):
     emptied(intercom)
     intercom["ann"].begin()
     intercom.start()
-    assert intercom.wait(30) == "quiet"
+    assert intercom.wait(60) == "quiet"
     return intercom
 
 
@@ -185,9 +185,9 @@ def test_a_service_tells_what_was_lost(whole, capsys):
     path.with_name("killed.db-wal").write_bytes(wal[: commits(wal)[-2] + 100])
 
     with InterComService.open(path, model=ScriptedAssistant(), thread_logs=False) as again:
-        assert again.wait(30) == "quiet"
+        assert again.wait(60) == "quiet"
         again.send_message("Go on", "ann", "bob")
-        assert again.wait(30) == "quiet"
+        assert again.wait(60) == "quiet"
         told = again.store.rows("SELECT text FROM events WHERE kind = 'log_recovered'")
         pending = again.store.rows("SELECT * FROM deliveries WHERE state = 'pending'")
     again = InterComService.open(path, model=ScriptedAssistant(), thread_logs=False)
@@ -209,7 +209,7 @@ def test_a_service_goes_on_from_every_transaction(live, whole):
         path.with_name("killed.db-shm").unlink(missing_ok=True)
         path.with_name("killed.db-wal").write_bytes(wal[:end])
         with InterComService.open(path, model=ScriptedAssistant(), thread_logs=False) as again:
-            assert again.wait(30) == "quiet"
+            assert again.wait(60) == "quiet"
             assert [row for sql in HALF for row in again.store.rows(sql)] == []
             assert again.store.rows("SELECT * FROM deliveries WHERE state = 'pending'") == []
             assert again.store.rows("SELECT * FROM runs WHERE ended_seq IS NULL") == []

@@ -9,6 +9,7 @@ import selectors
 import httpx2
 import openai
 import pytest
+from counts import times
 
 from intercom_nb import Agent, Fail, InterComService, ModelError, ScriptedAssistant
 from intercom_nb.models.failures import Failure
@@ -281,13 +282,13 @@ def test_an_empty_purse_is_no_rate_limit(scripted):
     intercom.add(Agent("Ann"))
     intercom.start()
     intercom["ann"].begin()
-    reason = intercom.wait(20)
+    reason = intercom.wait(60)
 
     assert reason == "failed"
     assert "current quota" in intercom.store.rows("SELECT error FROM runs")[0][0]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(times(5)))
 def test_random_weather_loses_no_call(seed):
     """Refusals, failures and cancellations at random: every call ends, and every turn is given back."""
     dice = random.Random(seed)  # noqa: S311 - weather, not secrets

@@ -83,7 +83,7 @@ def begun(intercom, agent=None):
     intercom.add(agent)
     intercom.start()
     agent.begin()
-    intercom.wait(20)
+    intercom.wait(60)
     return agent
 
 
@@ -111,7 +111,7 @@ def test_usage_may_be_zero_or_absent(server):
     made = server((200, answer(said("one"))), (200, answer(said("two"), usage=zero)))
     with InterComService(model="local", base_url=made.url) as intercom:
         begun(intercom).begin()
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
         steps = intercom.store.rows("SELECT input_tokens, output_tokens FROM steps ORDER BY seq")
 
     assert reason == "quiet"
@@ -172,7 +172,7 @@ def test_a_failing_server_is_one_sentence_without_the_key(server, status, body, 
     made = server((status, body))
     with InterComService(model="local", base_url=made.url, api_key=KEY, max_retries=0) as intercom:
         ann = begun(intercom)
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
         error = intercom.store.rows("SELECT error FROM runs")[0][0]
         shown = repr(intercom) + intercom.as_html() + repr(ann) + ann.as_html() + repr(intercom._models.default)
     files = b"".join(path.read_bytes() for path in intercom.log.parent.rglob("*") if path.is_file())
@@ -282,7 +282,7 @@ def test_one_call_is_in_flight_for_each_agent_and_all_for_the_service():
         intercom.add(*agents)
         for agent in agents:
             agent.begin()
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
 
     assert reason == "quiet"
     assert most == 3
@@ -295,7 +295,7 @@ def test_a_failure_of_one_step_keeps_the_steps_before():
         intercom.add(Agent("Bob"))
         ann = begun(intercom)
         intercom.retry()
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
         steps = intercom.store.rows(
             "SELECT step, s.error IS NULL FROM steps AS s JOIN runs USING (run_id) WHERE agent_id = 'ann' ORDER BY step"
         )

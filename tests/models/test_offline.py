@@ -704,6 +704,7 @@ def test_delay_is_waited_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> N
     assert slept == [2.5, 7]
 
 
+@pytest.mark.alone
 def test_answers_cost_little_cpu() -> None:
     """A decision on a conversation of two hundred items stays far below what a server would take."""
     group = [called(f"c{n}", "send_message", "sent", chat_id="founder", message=f"Answer {n}.") for n in range(60)]

@@ -97,7 +97,7 @@ def recorded(monkeypatch, tmp_path):
     """Make a recording by the setting, ready to be played by the other; count services anew."""
     monkeypatch.setenv("INTERCOM_RECORD", FOLDER)
     with talk(model=ScriptedAssistant()) as intercom:
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
     monkeypatch.delenv("INTERCOM_RECORD")
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
     monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})
@@ -110,7 +110,7 @@ def test_a_stale_recording_is_raised_wherever_one_waits(way):
     """Once; and a stopped service has stopped."""
     intercom = talk("Two.")
     ways = {
-        "wait": lambda: intercom.wait(20),
+        "wait": lambda: intercom.wait(60),
         "quiet": lambda: asyncio.run(intercom.quiet()),
         "stop": intercom.stop,
         "with": lambda: intercom.__exit__(None, None, None),
@@ -139,7 +139,7 @@ def test_an_error_of_the_cell_itself_goes_first():
 def test_what_is_left_of_a_recording_is_told_at_the_end():
     """A notebook that says less than was recorded is not the one that was recorded."""
     intercom = talk(begin=False)
-    assert intercom.wait(20) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
     with pytest.raises(RecordingError, match=r"more calls than were made: 1 of agent 'ann'; INTERCOM_RECORD="):
         intercom.stop()
@@ -149,11 +149,11 @@ def test_what_is_left_of_a_recording_is_told_at_the_end():
 def test_what_a_service_is_told_goes_before_the_environment():
     """Its own record= and play= are meant; both variables at once are not."""
     with talk(model=ScriptedAssistant(), record="own.jsonl") as own:
-        assert own.wait(20) == "quiet"
+        assert own.wait(60) == "quiet"
     with talk(play="own.jsonl") as own:
-        assert own.wait(20) == "quiet"
+        assert own.wait(60) == "quiet"
     with talk() as by_setting:  # the first of its name that the setting is for
-        assert by_setting.wait(20) == "quiet"
+        assert by_setting.wait(60) == "quiet"
     assert len(Path("own.jsonl").read_text().splitlines()) == 2
 
 
@@ -161,7 +161,7 @@ def test_a_recording_is_whole_when_its_service_is_stopped_at_once():
     """The end of the last step is in the log a moment before its line is written."""
     for _ in range(10):
         with talk(model=ScriptedAssistant(), record="own.jsonl") as own:
-            assert own.wait(20) == "quiet"
+            assert own.wait(60) == "quiet"
         assert len(Path("own.jsonl").read_text().splitlines()) == 2
 
 
@@ -187,4 +187,4 @@ def test_a_service_that_calls_no_model_has_a_recording_too(monkeypatch):
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
     monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})
     with InterComService("Silent one") as intercom:
-        assert intercom.wait(5) == "quiet"
+        assert intercom.wait(60) == "quiet"

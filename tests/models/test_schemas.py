@@ -81,7 +81,7 @@ def talk(server, agents, *, streamed=False, **settings):
             intercom.on_delta(lambda _: None)
         intercom.add(*agents)
         intercom[agents[0].id].begin()
-        return intercom.wait(30)
+        return intercom.wait(60)
 
 
 @pytest.mark.parametrize("streamed", [False, True])

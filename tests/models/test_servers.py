@@ -95,7 +95,7 @@ def begun(intercom, *agents):
     agents = agents or (Agent("Ann", mission="Plan."),)
     intercom.add(*agents)
     agents[0].begin()
-    return intercom.wait(20)
+    return intercom.wait(60)
 
 
 def only(path, answers):
@@ -148,7 +148,7 @@ def test_fifty_agents_find_out_once(served):
     intercom.add(*agents)
     for agent in agents:
         agent.begin()
-    reason = intercom.wait(20)
+    reason = intercom.wait(60)
 
     assert reason == "quiet"
     assert intercom.server.paths.count("/responses") == 1

@@ -67,7 +67,7 @@ def heard(answer, **settings):
         intercom.on_delta(deltas.append)
         intercom.add(Agent("Ann"), Agent("Bob"))
         intercom["ann"].begin()
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
         items = intercom["ann"].conversation[1:]
     asyncio.run(client.close())
     return deltas, reason, items, server.asked
@@ -81,11 +81,11 @@ def test_pieces_come_with_whose_they_are_and_only_while_somebody_listens():
         intercom.add(Agent("Ann"), Agent("Bob"))
         undo = intercom.on_delta(deltas.append)
         intercom["ann"].begin()
-        intercom.wait(20)
+        intercom.wait(60)
         undo()
         undo()
         intercom["bob"].begin()
-        intercom.wait(20)
+        intercom.wait(60)
         run_id = intercom.store.rows("SELECT run_id FROM runs WHERE agent_id = 'ann'")[0][0]
 
     anns = [delta for delta in deltas if delta.agent_id == "ann"]
@@ -111,7 +111,7 @@ def test_the_demos_go_alike_streamed_or_not(demo):
             founder, *others = cast(demo)
             intercom.add(founder, *others)
             founder.begin()
-            assert intercom.wait(30) == "quiet"
+            assert intercom.wait(60) == "quiet"
             said.append([(m.sender_id, m.receiver_id, m.chat_id, m.text) for m in intercom.messages])
 
     assert said[0] == said[1]
@@ -183,7 +183,7 @@ def test_a_server_that_cannot_stream_is_not_asked_again(way):
         intercom.add(Agent("Ann"))
         for _ in range(2):
             intercom["ann"].begin()
-            assert intercom.wait(20) == "quiet"
+            assert intercom.wait(60) == "quiet"
     asyncio.run(client.close())
 
     expected = {"refuses": [True, False, False], "ignores": [True, False]}
@@ -228,7 +228,7 @@ def test_a_listener_that_raises_fails_no_run(caplog):
         intercom.on_delta(broken)
         intercom.add(Agent("Ann"))
         intercom["ann"].begin()
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
 
     assert reason == "quiet"
     assert "a listener failed" in caplog.text

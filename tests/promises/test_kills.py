@@ -22,13 +22,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from counts import times
 
 from intercom_nb import Agent, Call, InterComService, Limits, ScriptedAssistant, call
 from intercom_nb.log.facts import Posted
 from intercom_nb.texts.instructions import identity
 from intercom_nb.texts.turns import Incoming, Turn, read_turn
 
-LOGS, KILLS_PER_LOG, AGENTS = 10, 20, 20
+LOGS, KILLS_PER_LOG, AGENTS = times(10), 20, 20
 DEPTH = 3  # answers to answers: makes what follows from one message of the person finite
 LIMITS = Limits(steps_per_run=1_000, runs=10**9, tokens=10**12, seconds=3_600)
 PRELOAD = ["intercom_nb", "pytest", "openai.resources.responses.responses", "anyio._backends._asyncio"]
@@ -372,7 +373,7 @@ def kill_at_random(nursery, worlds: list[World], folder: Path) -> Counter:
         with ExitStack() as victims:
             lives = [victims.enter_context(victim(nursery, world.live)) for world in worlds]
             if n % 5:  # each fifth may be killed while it is still opening the log
-                assert all(ready.poll(20) for _, ready in lives), "a process did not get to work"
+                assert all(ready.poll(60) for _, ready in lives), "a process did not get to work"
             lives[0][0].join(chance.uniform(0.005, 0.120))
         for world in worlds:
             found = Found(world, folder)
@@ -447,14 +448,14 @@ def test_killed_while_a_tool_works_it_is_not_called_again(nursery, two_agents, t
     effects = tmp_path / "effects"
     effects.touch()
     with victim(nursery, presses_for_ever, two_agents, effects) as (_, reached):
-        assert reached.poll(20)
+        assert reached.poll(60)
 
     def press(button: str) -> str:
         append(effects, f"{button} again")
         return button
 
     with opened(two_agents, press) as intercom:
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
         conversation = intercom["ann"].conversation
 
     assert lines(effects) == ["red"]
@@ -490,12 +491,12 @@ def accepts_and_never_tells(path: Path, reached: Connection) -> None:
 def test_killed_between_accept_and_acknowledgement_a_retry_gives_the_same_message(nursery, two_agents):
     """The same key gives the message that was accepted before the crash, and Bob reads it once."""
     with victim(nursery, accepts_and_never_tells, two_agents) as (_, reached):
-        assert reached.poll(20)
+        assert reached.poll(60)
         accepted = reached.recv()
 
     with opened(two_agents, named_press()) as intercom:
         again = intercom.send_message("Hello", "bob", "you", key="one")
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
         turns = [item["content"] for item in intercom["bob"].conversation if item.get("role") == "user"]
 
         assert accepted == again.id
@@ -522,12 +523,12 @@ def stops_half_way_through_a_transaction(path: Path, reached: Connection) -> Non
 def test_killed_half_way_through_a_transaction_nothing_of_it_is_left(nursery, two_agents):
     """A message that was not acknowledged and not whole is gone, and can be sent again under its key."""
     with victim(nursery, stops_half_way_through_a_transaction, two_agents) as (_, reached):
-        assert reached.poll(20)
+        assert reached.poll(60)
 
     with opened(two_agents, named_press()) as intercom:
         before = list(intercom.messages)
         intercom.send_message("Hello", "bob", "you", key="one")
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
 
         assert before == []
         assert [message.text for message in intercom.messages] == ["Hello"]
@@ -544,10 +545,10 @@ def commits_and_never_rings(path: Path, reached: Connection) -> None:
 def test_killed_between_commit_and_ring_the_receiver_reads_it_afterwards(nursery, two_agents):
     """What is in the log is delivered by whoever opens it next."""
     with victim(nursery, commits_and_never_rings, two_agents) as (_, reached):
-        assert reached.poll(20)
+        assert reached.poll(60)
 
     with opened(two_agents, named_press()) as intercom:
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
 
         assert "Hello" in intercom["bob"].conversation[0]["content"]
 
@@ -569,12 +570,12 @@ def asked(reached: Connection, request: dict) -> str:
 def test_killed_during_a_model_call_the_same_request_is_made_again(nursery, two_agents):
     """Only a model call can repeat, and it repeats to the letter."""
     with victim(nursery, thinks_for_ever, two_agents) as (_, reached):
-        assert reached.poll(20)
+        assert reached.poll(60)
         request = reached.recv()
 
     model = ScriptedAssistant({"Bob": [call("send_message", chat_id="you", message="Hello, you."), "Done."]})
     with InterComService.open(two_agents, model=model, tools=[named_press()]) as intercom:
-        assert intercom.wait(20) == "quiet"
+        assert intercom.wait(60) == "quiet"
 
         assert request == model.requests_of("Bob")[0]
         assert [message.text for message in intercom["you"].inbox] == ["Hello, you."]

@@ -63,7 +63,7 @@ def pong(receiver_id, *calls):
 def threads():
     return sorted(t.name for t in threading.enumerate() if t.name.startswith("intercom"))
 
-def moves(seconds=5):
+def moves(seconds=60):
     "Whether messages go on being exchanged."
     before, deadline = intercom.spent.messages, time.monotonic() + seconds
     while intercom.spent.messages < before + 3 and time.monotonic() < deadline:
@@ -118,7 +118,7 @@ class Kernel:
         while not self._take(60, cell):
             pass
         helper.join()
-        self.client.get_shell_msg(timeout=10)
+        self.client.get_shell_msg(timeout=60)
         return outputs
 
     def value(self, source: str) -> str:
@@ -130,7 +130,7 @@ class Kernel:
     def subshell(self) -> str:
         """Make another shell in the kernel, as JupyterLab does for widgets, and return its id."""
         self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
-        return self.client.control_channel.get_msg(timeout=10)["content"]["subshell_id"]
+        return self.client.control_channel.get_msg(timeout=60)["content"]["subshell_id"]
 
     def settle(self, seconds: float = 0.3) -> None:
         """Take whatever else arrives while no cell runs."""
@@ -215,7 +215,7 @@ def test_agents_go_on_while_a_cell_sleeps(kernel):
 
     after = int(kernel.value("len(intercom.messages)"))
     assert slept == []
-    assert after > before + 20
+    assert after > before + 5
 
 
 @pytest.mark.parametrize("make", [MAKE, MAKE_NOISY], ids=["silent tools", "noisy tools"])
@@ -258,16 +258,17 @@ def test_running_the_creating_cell_again_replaces_the_service(kernel):
 def test_an_interrupt_ends_the_waiting_and_not_the_agents(kernel):
     """wait() raises KeyboardInterrupt in its cell, says that the agents go on, and they do."""
     kernel.run(MAKE)
-    marker = Path(kernel.value("str(Path('waiting').absolute())").strip("'"))
 
     def interrupt():
-        deadline = time.monotonic() + 30
-        while not marker.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 60
+        while not shows_progress() and time.monotonic() < deadline:
             time.sleep(0.01)
-        time.sleep(0.3)
         os.kill(kernel.km.provisioner.pid, signal.SIGINT)
 
-    *shown, error = kernel.run("Path('waiting').touch()\nintercom.wait()", meanwhile=interrupt)
+    def shows_progress():
+        return "beside" in str(list(kernel.cells.values())[-1])
+
+    *shown, error = kernel.run("intercom.wait()", meanwhile=interrupt)
 
     assert (error["output_type"], error["ename"]) == ("error", "KeyboardInterrupt")
     assert [output["output_type"] for output in shown] == ["display_data"]
@@ -338,7 +339,7 @@ def test_a_click_is_taken_while_a_cell_sleeps(kernel):
         message["header"]["subshell_id"] = subshell
         kernel.client.shell_channel.send(message)
 
-    source = "for _ in range(300):\n    time.sleep(0.01)\n    if intercom['bob'].mission: break\n"
+    source = "for _ in range(6_000):\n    time.sleep(0.01)\n    if intercom['bob'].mission: break\n"
 
     assert kernel.run(source + "mission = intercom['bob'].mission", meanwhile=click) == []
     assert kernel.value("mission") == "'Be brief.'"
@@ -394,6 +395,7 @@ def test_autoreload_does_not_double_a_service(tmp_path):
         assert kernel.stray == []
 
 
+@pytest.mark.alone
 def test_a_running_service_does_not_hold_up_a_restart_or_shutdown(tmp_path):
     """A kernel with agents, and a tool that never returns, ends as fast as a plain one; the log opens afterwards."""
     with started(tmp_path) as kernel:

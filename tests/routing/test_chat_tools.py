@@ -17,7 +17,7 @@ def tried(scripted, *calls, before=None):
         before(intercom)
     intercom.start()
     intercom["ann"].begin()
-    reason = intercom.wait(10)
+    reason = intercom.wait(60)
     told = [item["output"] for item in intercom["ann"].conversation if item.get("type") == "function_call_output"]
 
     assert reason == "quiet"
@@ -234,7 +234,7 @@ def test_tools_of_ones_own_run_beside_the_chat_tools(scripted):
     intercom.add(Agent("Ann", tools=[double, fail]), Agent("Bob"))
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     told = [item["output"] for item in intercom["ann"].conversation if item.get("type") == "function_call_output"]
     events = intercom.store.rows("SELECT text FROM events WHERE kind = 'tool_failed'")
 
@@ -258,7 +258,7 @@ def test_a_sync_tool_may_call_the_service(scripted):
     intercom.add_person("You")
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
 
     assert [message.text for message in intercom.messages] == ["Begin", "from the tool"]
 
@@ -297,7 +297,7 @@ def test_mail_asap_joins_between_steps(scripted):
         intercom.add(Agent("Ann", tools=[poke], mail=mail), Agent("Bob"))
         intercom.start()
         intercom["ann"].begin()
-        intercom.wait(10)
+        intercom.wait(60)
         seen[mail] = ["psst" in json.dumps(request["input"]) for request in intercom.assistant.requests]
 
     assert seen == {"asap": [False, True], "when_idle": [False, False, True]}

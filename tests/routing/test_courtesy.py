@@ -134,7 +134,7 @@ def test_an_endless_loop_ends_within_six_messages(scripted, kind):
     intercom.start()
     intercom["ann"].begin()
 
-    assert intercom.wait(10) == "courtesy"
+    assert intercom.wait(60) == "courtesy"
     said = [message for message in intercom.messages if message.sender_id is not None]
     assert len(said) <= 6
     assert "ann and bob said too little new" in intercom.status
@@ -178,7 +178,7 @@ def test_the_demos_are_left_alone(demo):
         intercom.add(*agents)
         agents[0].begin()
 
-        assert intercom.wait(30) == "quiet"
+        assert intercom.wait(60) == "quiet"
         assert intercom.store.rows("SELECT text FROM events WHERE kind = 'courtesy'") == []
 
 
@@ -240,11 +240,11 @@ def test_the_others_go_on(scripted):
     intercom = looping(scripted, LOOPS["thanks"])
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     intercom.assistant.enqueue("Cid", call("send_message", chat_id="you", message="The hall is free."), "Done.")
     intercom["cid"].begin()
 
-    assert intercom.wait(10) == "courtesy"
+    assert intercom.wait(60) == "courtesy"
     assert [message.text for message in intercom["you"].inbox] == ["The hall is free."]
     outputs = [i["output"] for agent in ("ann", "bob") for i in intercom[agent].conversation if "output" in i]
     assert sum(output.startswith("kept for") for output in outputs) == 1
@@ -256,7 +256,7 @@ def test_a_person_lets_it_go_on(scripted, how):
     intercom = looping(scripted, LOOPS["thanks"])
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     before = len(intercom.messages)
     released = {
         "release pair": lambda: intercom.release("ann", "Bob"),
@@ -267,7 +267,7 @@ def test_a_person_lets_it_go_on(scripted, how):
     }[how]()
 
     assert released is not None
-    assert intercom.wait(10) == "courtesy"
+    assert intercom.wait(60) == "courtesy"
     assert len(intercom.messages) > before + 2
     assert intercom.store.rows("SELECT COUNT(*), COUNT(released_seq) FROM holds") == [(2, 1)]
 
@@ -277,10 +277,10 @@ def test_release_of_somebody_else_releases_nothing(scripted):
     intercom = looping(scripted, LOOPS["thanks"])
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
 
     assert intercom.release("cid", "ann") == 0
-    assert intercom.wait(10) == "courtesy"
+    assert intercom.wait(60) == "courtesy"
 
 
 def test_it_can_be_turned_off(scripted):
@@ -289,7 +289,7 @@ def test_it_can_be_turned_off(scripted):
     intercom.start()
     intercom["ann"].begin()
 
-    assert intercom.wait(10) == "runs"
+    assert intercom.wait(60) == "runs"
     assert intercom.store.rows("SELECT COUNT(*) FROM events WHERE kind = 'courtesy'") == [(0,)]
 
 
@@ -307,19 +307,19 @@ def test_what_waits_still_waits_after_the_log_was_opened_again(scripted, tmp_pat
     intercom = looping(scripted, LOOPS["thanks"], logs=tmp_path)
     intercom.start()
     intercom["ann"].begin()
-    assert intercom.wait(10) == "courtesy"
+    assert intercom.wait(60) == "courtesy"
     said = len(intercom.messages)
     intercom.stop()
 
     with opened(intercom.log) as again:
-        assert again.wait(10) == "courtesy"
+        assert again.wait(60) == "courtesy"
         assert len(again.messages) == said
         assert again["bob"].status == again["ann"].status or kept(again) == 1
         assert again.release() == 1
-        assert again.wait(10) == "courtesy"
+        assert again.wait(60) == "courtesy"
         assert len(again.messages) > said
     with opened(intercom.log, courtesy=False, limits=Limits(runs=40)) as off:
-        assert off.wait(10) == "runs"
+        assert off.wait(60) == "runs"
 
 
 @pytest.mark.parametrize("cut", range(1, 7))
@@ -328,11 +328,11 @@ def test_a_loop_that_is_cut_off_anywhere_ends_as_soon_as_one_that_is_not(scripte
     intercom = looping(scripted, LOOPS["thanks"], logs=tmp_path, limits=Limits(runs=cut))
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     intercom.stop()
 
     with opened(intercom.log) as again:
-        assert again.wait(10) == "courtesy"
+        assert again.wait(60) == "courtesy"
         said = [message for message in again.messages if message.sender_id is not None]
         assert len(said) == 5
         assert (len(told(again, "ann")), len(told(again, "bob"))) == (1, 1)

@@ -31,7 +31,7 @@ def talk(intercom, turns, text=LONG):
     """Let Ann read so many long messages, one a run."""
     for n in range(turns):
         intercom["ann"].send_message(f"{n}: {text}")
-        reason = intercom.wait(10)
+        reason = intercom.wait(60)
     return reason
 
 
@@ -183,7 +183,7 @@ def test_a_request_that_is_too_long_all_the_same_fails_with_the_servers_words(sc
     before = len(intercom.assistant.requests)
     intercom["ann"].send_message("one more")
 
-    assert intercom.wait(10) == "failed"
+    assert intercom.wait(60) == "failed"
     assert len(intercom.assistant.requests) - before == 3
     assert "maximum context length" in intercom.store.rows("SELECT error FROM runs WHERE reason = 'failed'")[0][0]
 
@@ -281,7 +281,7 @@ def test_a_run_that_was_cut_off_after_its_compaction_goes_on(tmp_path):
 
     model = ScriptedAssistant({"Ann": writes})
     with InterComService.open(intercom.log, model=model) as again:
-        assert again.wait(10) == "quiet"
+        assert again.wait(60) == "quiet"
         assert model.requests[0] == first.requests[-1]
         assert notes_of(again) == ["summary"]
         assert again.store.rows("SELECT COUNT(*) FROM steps WHERE kind = 'compact'") == [(1,)]
@@ -296,7 +296,7 @@ def test_a_compaction_counts_against_the_limits(scripted):
     assert talk(intercom, 6) == "tokens"
     intercom.limits = Limits()
     intercom.resume()
-    assert intercom.wait(10) == "quiet"
+    assert intercom.wait(60) == "quiet"
     assert len(notes_of(intercom)) >= 1
 
 

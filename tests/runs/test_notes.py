@@ -34,7 +34,7 @@ def test_a_note_is_found_by_its_words(scripted):
     intercom = noting(scripted, steps)
     intercom["ann"].begin()
 
-    assert intercom.wait(5) == "quiet"
+    assert intercom.wait(60) == "quiet"
     found = outputs(intercom["ann"])
     assert found[:2] == ["noted", "noted"]
     assert found[2].endswith("  The harbour hall costs 400 dollars a day.")
@@ -54,7 +54,7 @@ def test_wrong_calls_are_answered_with_a_sentence(scripted):
     """An empty note, a missing argument."""
     intercom = noting(scripted, [[call("remember", text="  "), call("recall", words="x")], "Done."])
     intercom["ann"].begin()
-    intercom.wait(5)
+    intercom.wait(60)
 
     first, second = outputs(intercom["ann"])
     assert first == "Error: the note is empty: write what you want to remember"
@@ -68,7 +68,7 @@ def test_only_agents_made_with_notes_have_the_tools(scripted):
     intercom.assistant.enqueue("Bob", call("recall", query="x"), "Done.")
     intercom["ann"].begin()
     intercom["bob"].begin()
-    intercom.wait(5)
+    intercom.wait(60)
 
     offered = {name: {t["name"] for t in intercom.assistant.requests_of(name)[0]["tools"]} for name in ("Ann", "Bob")}
     assert offered["Ann"] - offered["Bob"] == {"remember", "recall"}
@@ -94,13 +94,13 @@ def test_notes_outlive_the_process_and_are_private(tmp_path):
     with InterComService("notes", model=ScriptedAssistant(steps), logs=tmp_path) as intercom:
         intercom.add(Agent("Ann", notes=True), Agent("Bob", notes=True))
         intercom["ann"].begin()
-        intercom.wait(5)
+        intercom.wait(60)
 
     look = {name: [call("recall", query="code word"), "Done."] for name in ("Ann", "Bob")}
     with InterComService.open(intercom.log, model=ScriptedAssistant(look)) as again:
         again["ann"].begin()
         again["bob"].begin()
-        again.wait(5)
+        again.wait(60)
 
         assert outputs(again["ann"])[-1].endswith("The code word is herring.")
         assert outputs(again["bob"]) == ["you have no note about that"]
@@ -121,10 +121,10 @@ def test_a_note_of_a_step_that_never_was_is_not_there(tmp_path):
     intercom.add(Agent("Ann", notes=True, tools=[press]))
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     intercom.stop()
 
     with InterComService.open(intercom.log, model=ScriptedAssistant(), tools=[press]) as again:
-        assert again.wait(10) == "quiet"
+        assert again.wait(60) == "quiet"
         assert again.store.rows("SELECT text FROM notes") == [("I pressed it.",)]
     assert pressed == [1]

@@ -31,14 +31,14 @@ def test_a_paused_agents_mail_waits_and_the_others_go_on(scripted):
     intercom.start()
     intercom["ann"].begin()
 
-    assert intercom.wait(10) == "paused"
+    assert intercom.wait(60) == "paused"
     assert "bob" in intercom.status
     assert (intercom["bob"].status, intercom["cid"].status) == ("paused", "idle")
     assert who_spoke(intercom) == ["ann", "ann", "cid"]
 
     intercom["bob"].resume()
 
-    assert intercom.wait(10) == "quiet"
+    assert intercom.wait(60) == "quiet"
     assert who_spoke(intercom) == ["ann", "ann", "cid", "bob"]
 
 
@@ -50,9 +50,9 @@ def test_a_paused_agent_without_mail_keeps_nobody_waiting(scripted):
     intercom.pause("ann")
     intercom["cid"].send_message("Hi")
 
-    assert intercom.wait(10) == "paused"  # what Cid wrote to Ann waits
+    assert intercom.wait(60) == "paused"  # what Cid wrote to Ann waits
     intercom.resume("ann")
-    assert intercom.wait(10) == "quiet"
+    assert intercom.wait(60) == "quiet"
     kinds = intercom.store.rows("SELECT kind FROM events WHERE agent_id = 'ann' AND kind LIKE 'agent%' ORDER BY seq")
     assert kinds == [("agent_paused",), ("agent_resumed",)]
 
@@ -63,11 +63,11 @@ def test_resuming_the_service_does_not_resume_an_agent(scripted):
     intercom["bob"].pause()
     intercom["ann"].begin()
     intercom.start()
-    intercom.wait(10)
+    intercom.wait(60)
     intercom.pause()
     intercom.resume()
 
-    assert intercom.wait(10) == "paused"
+    assert intercom.wait(60) == "paused"
     assert intercom["bob"].status == "paused"
 
 
@@ -77,13 +77,13 @@ def test_a_pause_outlives_the_process(scripted, tmp_path):
     intercom["bob"].pause()
     intercom["ann"].begin()
     intercom.start()
-    intercom.wait(10)
+    intercom.wait(60)
     intercom.stop()
     with InterComService.open(intercom.log, model=intercom.assistant) as again:
-        assert again.wait(10) == "paused"
+        assert again.wait(60) == "paused"
         assert again["bob"].status == "paused"
         again["bob"].resume()
-        assert again.wait(10) == "quiet"
+        assert again.wait(60) == "quiet"
 
 
 def test_one_run_at_a_time(scripted):
@@ -93,14 +93,14 @@ def test_one_run_at_a_time(scripted):
     turns = []
     for _ in range(3):
         turns.append(intercom.step())
-        assert intercom.wait(10) == "paused"
+        assert intercom.wait(60) == "paused"
         assert intercom.spent.runs == len(turns)
 
     assert turns == ["ann", "bob", "cid"]
     assert who_spoke(intercom) == ["ann", "ann", "bob", "cid"]
-    assert [intercom.step(), intercom.wait(10), intercom.step()] == ["ann", "paused", None]
+    assert [intercom.step(), intercom.wait(60), intercom.step()] == ["ann", "paused", None]
     intercom.resume()
-    assert intercom.wait(10) == "quiet"
+    assert intercom.wait(60) == "quiet"
 
 
 def test_resume_ends_stepping(scripted):
@@ -109,10 +109,10 @@ def test_resume_ends_stepping(scripted):
     intercom["ann"].begin()
     intercom.step()
     intercom.resume()
-    intercom.wait(10)
+    intercom.wait(60)
     intercom.resume()
 
-    assert intercom.wait(10) == "quiet"
+    assert intercom.wait(60) == "quiet"
     assert who_spoke(intercom) == ["ann", "ann", "bob", "cid"]
 
 

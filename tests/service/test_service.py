@@ -95,11 +95,11 @@ def test_a_person_is_a_member_too(scripted):
     you = intercom.add_person("You")
     intercom.start()
     you.send_message("Plan a party", "ann")
-    intercom.wait(10)
+    intercom.wait(60)
     you.send_message("Ten", "Ann")
-    reason = intercom.wait(10)
+    reason = intercom.wait(60)
     chat = intercom.create_chat(["ann", "bob"], "Plan", "x", admin_id="you", message="All of you")
-    intercom.wait(10)
+    intercom.wait(60)
 
     assert [message.text for message in you.inbox] == ["What budget?"]
     assert reason == "quiet"
@@ -131,11 +131,11 @@ def test_a_mission_may_change_while_it_runs(scripted):
     intercom.start()
     ann = intercom["ann"]
     ann.begin()
-    intercom.wait(10)
+    intercom.wait(60)
     ann.mission = "Second."
     ann.description = "Seconds things."
     ann.begin()
-    intercom.wait(10)
+    intercom.wait(60)
     versions = intercom.store.rows("SELECT version, mission, description FROM agents ORDER BY version")
     used = intercom.store.rows("SELECT agent_version FROM runs ORDER BY began_seq")
 
@@ -155,7 +155,7 @@ def test_the_newest_turn_alone_shows_the_chat_list(scripted):
         intercom.start()
         for _ in range(2):
             intercom["ann"].begin()
-            intercom.wait(10)
+            intercom.wait(60)
         items = intercom.assistant.requests[1]["input"]
         shown[where] = ["Chat list:" in item["content"] for item in items]
 
@@ -170,7 +170,7 @@ def test_the_prefix_of_a_conversation_stays_the_same(scripted):
     intercom.add(*cast("Ann", "Bob"))
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     first, second, third = (json.dumps(r["input"])[:-1] for r in intercom.assistant.requests_of("Ann"))
 
     assert second.startswith(first)
@@ -191,7 +191,7 @@ def test_opening_goes_on_where_it_stopped(scripted):
     again = InterComService.open(intercom.log, model=intercom.assistant, tools=[ping])
     state = again.state
     with again:
-        reason = again.wait(10)
+        reason = again.wait(60)
     bob = again["bob"]
 
     assert (state, reason) == ("new", "quiet")
@@ -339,7 +339,7 @@ def test_subscribers_hear_every_message_in_order(scripted):
     end = intercom.subscribe(lambda message: heard.append(message.text))
     intercom.start()
     intercom["ann"].begin()
-    intercom.wait(10)
+    intercom.wait(60)
     end()
     end()
     intercom["bob"].begin()

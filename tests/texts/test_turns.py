@@ -5,6 +5,7 @@ import sys
 import unicodedata
 
 import pytest
+from counts import times
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from intercom_nb.texts.turns import (
     unescape,
 )
 
-MANY = settings(max_examples=150, derandomize=True, deadline=None)
+MANY = settings(max_examples=times(150))
 
 FOUNDER = ChatEntry("founder", "Founder", 'Says "hello"\nand {more}', "agent")
 STRATEGY = ChatEntry("chat-1", "AI-Agent Marketing Strategy", "Für alle", "group")

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from views_fixtures import Page, record
@@ -96,7 +97,7 @@ def test_a_page_is_told_the_whole_log(finished):
     assert page.log["messages"][first.seq][2] == int(first.created_at.timestamp() * 1000)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25))
 @given(data=st.data())
 def test_live_facts_are_complete_whatever_happens(data):
     """After any society, seen from the start, on and off, or from the end: the page has the same log, the right one."""
@@ -268,6 +269,7 @@ def test_at_most_twenty_sends_a_second_and_ten_to_one_view():
             assert max(map(within.count, views)) <= 10
 
 
+@pytest.mark.alone
 def test_many_views_of_a_busy_service_send_twenty_times_a_second_at_most(scripted):
     """Five parts on the page, and agents that never fall silent."""
     endless = Limits(runs=math.inf, tokens=math.inf)
