@@ -118,19 +118,19 @@ async def queues(n, rounds):
 
 def stored_bytes(intercom):
     """Return how many bytes a log takes, by its pages."""
-    return intercom.store.rows("SELECT SUM(pgsize) FROM dbstat")[0][0] if has_dbstat(intercom) else pages(intercom)
+    return intercom._store.rows("SELECT SUM(pgsize) FROM dbstat")[0][0] if has_dbstat(intercom) else pages(intercom)
 
 
 def has_dbstat(intercom):
     """Tell whether this SQLite can count the pages of a table."""
     return bool(
-        intercom.store.rows("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_DBSTAT_VTAB'")
+        intercom._store.rows("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_DBSTAT_VTAB'")
     )
 
 
 def pages(intercom):
     """Return the size of a log by its pages."""
-    return intercom.store.rows("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")[0][0]
+    return intercom._store.rows("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")[0][0]
 
 
 def measure_idle(goals, *, repeats, folder):

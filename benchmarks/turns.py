@@ -283,7 +283,7 @@ def measure_reaction(goals, server, *, repeats, folder):
         let_all_turn(intercom, agents, 0)
         lift_pace(intercom)
         note = time.monotonic_ns
-        intercom.store.watch(lambda facts: accepted.append(note()) if isinstance(facts[0], Posted) else None)
+        intercom._store.watch(lambda facts: accepted.append(note()) if isinstance(facts[0], Posted) else None)
         server.counts()
         for page in range(1, repeats + 1):
             let_all_turn(intercom, agents, page)

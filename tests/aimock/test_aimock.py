@@ -120,7 +120,7 @@ def check(demo, intercom):
     said = [(m.sender_id, m.chat_id or m.receiver_id, m.text) for m in intercom.messages]
     assert intercom.reason == "quiet"
     assert sorted(said, key=str) == sorted(SAID[demo], key=str)
-    assert intercom.store.rows("SELECT count(*) FROM deliveries WHERE run_id IS NULL") == [(0,)]
+    assert intercom._store.rows("SELECT count(*) FROM deliveries WHERE run_id IS NULL") == [(0,)]
     for agent in intercom.registry:
         calls = [item["call_id"] for item in agent.conversation if item.get("type") == "function_call"]
         outputs = [item["call_id"] for item in agent.conversation if item.get("type") == "function_call_output"]

@@ -88,7 +88,7 @@ def talk(scripted, tmp_path):
     intercom = scripted(replies, logs=tmp_path, default="ok")
     intercom.add(Agent("Ann", mission="One."), Agent("Bob"), Agent("Cid"))
     intercom.add_person()
-    intercom.edit("ann", mission="Two.")
+    intercom["ann"].mission = "Two."
     intercom.send_message("Go", "ann", "you")
     intercom.start()
     intercom.wait(60)
@@ -146,7 +146,7 @@ def test_agents_have_their_teams(scripted):
     intercom = scripted()
     intercom.add(Agent("Ann", team="studio/design"), Agent("Bob"))
     intercom.add_person()
-    intercom.edit("ann", mission="New.")
+    intercom["ann"].mission = "New."
 
     assert f.agents_df(intercom).team.tolist() == ["studio/design", "", ""]
     assert f.agents_df(intercom, versions=True).team.tolist() == ["studio/design", "studio/design", "", ""]

@@ -16,6 +16,7 @@ from intercom_nb.analysis import (
     who_to_whom,
 )
 from intercom_nb.demos import run
+from logs import thread_logs_of
 
 LIST = """{"id": "asst_1", "name": "Marketing Expert", "description": "Knows marketing.", "type": "agent"}
 {"id": "asst_3", "name": "Network Engineer", "description": "Knows networks.", "type": "agent"}
@@ -92,7 +93,7 @@ def test_ours_is_read_back_as_the_log_has_it(tmp_path):
     """Both demos, from text alone: the same messages, receivers, groups and conversations."""
     for demo in (1, 2):
         intercom = run(demo, model="offline", logs=tmp_path)
-        truth, found = read_frames(intercom), read_thread_logs(intercom.thread_logs)
+        truth, found = read_frames(intercom), read_thread_logs(thread_logs_of(intercom))
 
         names = ["sender", "receiver", "chat", "text"]
         assert sorted(map(tuple, found.messages[names].fillna("").to_numpy().tolist())) == sorted(
@@ -159,7 +160,7 @@ def test_what_we_escape_is_unescaped(scripted, tmp_path):
     with intercom:
         intercom["ann"].begin()
         intercom.wait(60)
-    found = read_thread_logs(intercom.thread_logs)
+    found = read_thread_logs(thread_logs_of(intercom))
 
     assert found.messages.text.tolist() == ["Begin", text]
     assert found.messages.receiver.tolist() == ["Ann", "a/b"]

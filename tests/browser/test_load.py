@@ -18,7 +18,7 @@ people = [intercom.add_person(f"Person {n}") for n in range(12)]
 def pour(count, rate=None):
     began = time.monotonic()
     for n in range(0, count, 10):
-        with intercom.store.transaction() as tx:
+        with intercom._store.transaction() as tx:
             for k in range(n, n + 10):
                 text = f"message {k} of many, and some words to fill a line or two"
                 intercom._router.post(tx, text, f"person-{k % 12}", f"person-{(k + 1) % 12}")

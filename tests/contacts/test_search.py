@@ -41,7 +41,7 @@ def test_results_are_lines_of_a_chat_list(scripted):
 
     assert json.loads(output) == {"id": "baker", "name": "Baker", "description": CAST["Baker"], "type": "agent"}
     assert intercom.get_chat_list_for("ann") == [json.loads(output)]
-    assert intercom.store.rows("SELECT agent_id, contact_id FROM contacts") == [("ann", "baker")]
+    assert intercom._store.rows("SELECT agent_id, contact_id FROM contacts") == [("ann", "baker")]
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_where_the_server_fails_search_goes_by_words(works):
     intercom, outputs = with_vectors(["bread", "bread", "pipes"], works=works)
 
     assert [ids(output) for output in outputs] == [["baker"], ["baker"], ["plumber"]]
-    assert len(intercom.store.rows("SELECT 1 FROM events WHERE kind = 'embeddings_failed'")) == 1
+    assert len(intercom._store.rows("SELECT 1 FROM events WHERE kind = 'embeddings_failed'")) == 1
     assert len({json.dumps(body) for body in intercom.assistant.asked}) == 1
 
 

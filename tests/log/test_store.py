@@ -480,14 +480,14 @@ def test_after_a_failed_write_everything_is_refused(scripted, tmp_path):
     intercom = scripted(logs=tmp_path)
     intercom.add(Agent("Ann"), Agent("Bob"), Agent("Cid"))
     intercom.send_message("before", "ann", "bob")
-    intercom.store._writes = Failing(intercom.store._writes)
+    intercom._store._writes = Failing(intercom._store._writes)
 
     later = [
         lambda: intercom.send_message("lost", "ann", "bob"),
         lambda: intercom.send_message("later", "ann", "bob"),
         lambda: intercom.add(Agent("Dan")),
         lambda: intercom.add_person("Eve"),
-        lambda: intercom.edit("ann", mission="new"),
+        lambda: intercom["ann"].mission = "new",
         lambda: intercom.create_chat(["bob", "cid"], "Chat", "", "ann"),
     ]
     for act in later:
@@ -507,7 +507,7 @@ def test_a_started_service_stops_whole_after_a_failed_write(scripted, tmp_path):
     intercom.add(Agent("Ann"), Agent("Bob"))
     intercom.start()
     assert intercom.wait(60) == "quiet"
-    intercom.store._writes = Failing(intercom.store._writes)
+    intercom._store._writes = Failing(intercom._store._writes)
 
     with pytest.raises(LogError, match="disk full"):
         intercom.send_message("lost", "ann", "bob")
@@ -527,7 +527,7 @@ def test_a_write_that_fails_under_an_agent_ends_the_waiting(scripted, tmp_path, 
     intercom = scripted(logs=tmp_path, default=answer)
     intercom.add(Agent("Ann"))
     message = intercom["ann"].begin()
-    failing = intercom.store._writes = Failing(intercom.store._writes, fail=False)
+    failing = intercom._store._writes = Failing(intercom._store._writes, fail=False)
     intercom.start()
     reason = intercom.wait(60)
     with pytest.raises(LogError):
@@ -572,7 +572,7 @@ UNSTORABLE = {
     "id": lambda intercom: intercom.add(Agent("Dan", id="\ud800")),
     "person": lambda intercom: intercom.add_person("Eve", description=ODD),
     "person's list": lambda intercom: intercom.add_person("Eve", description=["no text"]),
-    "new mission": lambda intercom: intercom.edit("ann", mission=ODD),
+    "new mission": lambda intercom: intercom["ann"].mission = ODD,
     "new description": lambda intercom: intercom.edit("ann", description=["no text"]),
     "chat": lambda intercom: intercom.create_chat(["bob", "cid"], "Chat", ODD, "ann"),
     "key": lambda intercom: intercom.send_message("Hello", "ann", key=ODD),
@@ -630,7 +630,7 @@ def test_an_owners_key_never_meets_a_steps(scripted, tmp_path):
         intercom.start()
         assert intercom.wait(60) == "quiet"
         assert [message.text for message in person.inbox] == ["First", "Hello"]
-        return intercom.store.rows("SELECT key FROM messages WHERE sender_id = 'ann'")[0][0]
+        return intercom._store.rows("SELECT key FROM messages WHERE sender_id = 'ann'")[0][0]
 
     key = agents_message("one", "some key")
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from intercom_nb import Agent, InterComService, ScriptedAssistant, call
+from logs import thread_logs_of
 
 HEADER = re.compile(r"^={20}(user|assistant|function_call|function_call_output)={20}$", re.MULTILINE)
 LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -38,7 +39,7 @@ Done.
 
 def text_of(intercom, name):
     """Return the exact text of an agent's thread log."""
-    return (intercom.thread_logs / name).read_bytes().decode()
+    return (thread_logs_of(intercom) / name).read_bytes().decode()
 
 
 def headers(text):
@@ -62,7 +63,7 @@ def test_a_thread_log_is_in_the_seeds_form(intercom, tmp_path):
     intercom.send_message("Say hello.", "ann", "you")
     assert intercom.wait(60) == "quiet"
 
-    assert tmp_path / "Two%3A agents" == intercom.thread_logs
+    assert tmp_path / "Two%3A agents" == thread_logs_of(intercom)
     assert text_of(intercom, "Ann") == EXPECTED
     assert headers(text_of(intercom, "Bob")) == ["user", "assistant"]
 
@@ -72,7 +73,7 @@ def test_only_who_has_a_conversation_has_a_thread_log(intercom):
     intercom.send_message("Hello", "bob", "you")
     assert intercom.wait(60) == "quiet"
 
-    assert [path.name for path in intercom.thread_logs.iterdir()] == ["Bob"]
+    assert [path.name for path in thread_logs_of(intercom).iterdir()] == ["Bob"]
 
 
 def test_a_thread_log_grows(intercom):
@@ -95,7 +96,7 @@ def test_a_thread_log_is_whole_again_after_opening(intercom, damage):
     intercom.send_message("Say hello.", "ann", "you")
     assert intercom.wait(60) == "quiet"
     intercom.stop()
-    before, path = text_of(intercom, "Ann"), intercom.thread_logs / "Ann"
+    before, path = text_of(intercom, "Ann"), thread_logs_of(intercom) / "Ann"
     if damage == "gone":
         path.unlink()
     elif damage != "kept":
@@ -176,7 +177,7 @@ def test_every_agent_has_a_file_of_its_own(scripted, tmp_path, names):
         agent.send_message(f"to {agent.id}.")
     assert intercom.wait(60) == "quiet"
 
-    texts = sorted(path.read_text() for path in intercom.thread_logs.iterdir())
+    texts = sorted(path.read_text() for path in thread_logs_of(intercom).iterdir())
     assert len(texts) == len(names)
     assert [1] * len(names) == [sum(f"\nto {agent.id}.\n" in text for text in texts) for agent in agents]
     assert [headers(text) for text in texts] == [["user", "assistant"]] * len(names)
@@ -191,7 +192,7 @@ def test_a_services_name_leads_nowhere_else(scripted, tmp_path, name):
     intercom["ann"].begin()
     assert intercom.wait(60) == "quiet"
 
-    assert (tmp_path / "logs").resolve() == intercom.thread_logs.resolve().parent
+    assert (tmp_path / "logs").resolve() == thread_logs_of(intercom).resolve().parent
 
 
 def test_a_service_without_thread_logs_writes_none(scripted, tmp_path):
@@ -202,7 +203,7 @@ def test_a_service_without_thread_logs_writes_none(scripted, tmp_path):
             intercom["ann"].begin()
             assert intercom.wait(60) == "quiet"
 
-    assert (one.thread_logs, other.thread_logs) == (None, None)
+    assert (thread_logs_of(one), thread_logs_of(other)) == (None, None)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
@@ -224,7 +225,7 @@ def test_a_folder_that_was_deleted_is_made_again(scripted, tmp_path):
     intercom["ann"].begin()
     assert intercom.wait(60) == "quiet"
 
-    shutil.rmtree(intercom.thread_logs)
+    shutil.rmtree(thread_logs_of(intercom))
     intercom["ann"].send_message("Once more.")
     assert intercom.wait(60) == "quiet"
 

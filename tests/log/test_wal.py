@@ -188,15 +188,15 @@ def test_a_service_tells_what_was_lost(whole, capsys):
         assert again.wait(60) == "quiet"
         again.send_message("Go on", "ann", "bob")
         assert again.wait(60) == "quiet"
-        told = again.store.rows("SELECT text FROM events WHERE kind = 'log_recovered'")
-        pending = again.store.rows("SELECT * FROM deliveries WHERE state = 'pending'")
+        told = again._store.rows("SELECT text FROM events WHERE kind = 'log_recovered'")
+        pending = again._store.rows("SELECT * FROM deliveries WHERE state = 'pending'")
     again = InterComService.open(path, model=ScriptedAssistant(), thread_logs=False)
     again.stop()
 
     assert "(100 bytes)" in told[0][0]
     assert (len(told), pending) == (1, [])
     assert told[0][0] in capsys.readouterr().err
-    assert again.store.recovered == ""
+    assert again._store.recovered == ""
 
 
 @pytest.mark.slow
@@ -210,9 +210,9 @@ def test_a_service_goes_on_from_every_transaction(live, whole):
         path.with_name("killed.db-wal").write_bytes(wal[:end])
         with InterComService.open(path, model=ScriptedAssistant(), thread_logs=False) as again:
             assert again.wait(60) == "quiet"
-            assert [row for sql in HALF for row in again.store.rows(sql)] == []
-            assert again.store.rows("SELECT * FROM deliveries WHERE state = 'pending'") == []
-            assert again.store.rows("SELECT * FROM runs WHERE ended_seq IS NULL") == []
+            assert [row for sql in HALF for row in again._store.rows(sql)] == []
+            assert again._store.rows("SELECT * FROM deliveries WHERE state = 'pending'") == []
+            assert again._store.rows("SELECT * FROM runs WHERE ended_seq IS NULL") == []
     assert live.state == "running"
 
 

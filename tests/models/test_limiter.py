@@ -285,7 +285,7 @@ def test_an_empty_purse_is_no_rate_limit(scripted):
     reason = intercom.wait(60)
 
     assert reason == "failed"
-    assert "current quota" in intercom.store.rows("SELECT error FROM runs")[0][0]
+    assert "current quota" in intercom._store.rows("SELECT error FROM runs")[0][0]
 
 
 @pytest.mark.parametrize("seed", range(times(5)))

@@ -92,7 +92,7 @@ def test_a_request_holds_what_was_set_and_nothing_else(server):
     made = server((200, answer(said("Fine."), usage={"input_tokens": 7, "output_tokens": 2, "total_tokens": 9})))
     with InterComService(model="local", base_url=made.url, api_key=KEY) as intercom:
         ann = begun(intercom)
-        steps = intercom.store.rows("SELECT model, input_tokens, cached_tokens, output_tokens, usd FROM steps")
+        steps = intercom._store.rows("SELECT model, input_tokens, cached_tokens, output_tokens, usd FROM steps")
 
     path, headers, request = made.asked[0]
     assert path == "/v1/responses"
@@ -112,7 +112,7 @@ def test_usage_may_be_zero_or_absent(server):
     with InterComService(model="local", base_url=made.url) as intercom:
         begun(intercom).begin()
         reason = intercom.wait(60)
-        steps = intercom.store.rows("SELECT input_tokens, output_tokens FROM steps ORDER BY seq")
+        steps = intercom._store.rows("SELECT input_tokens, output_tokens FROM steps ORDER BY seq")
 
     assert reason == "quiet"
     assert steps == [(None, None), (0, 0)]
@@ -173,7 +173,7 @@ def test_a_failing_server_is_one_sentence_without_the_key(server, status, body, 
     with InterComService(model="local", base_url=made.url, api_key=KEY, max_retries=0) as intercom:
         ann = begun(intercom)
         reason = intercom.wait(60)
-        error = intercom.store.rows("SELECT error FROM runs")[0][0]
+        error = intercom._store.rows("SELECT error FROM runs")[0][0]
         shown = repr(intercom) + intercom.as_html() + repr(ann) + ann.as_html() + repr(intercom._models.default)
     files = b"".join(path.read_bytes() for path in intercom.log.parent.rglob("*") if path.is_file())
 
@@ -199,7 +199,7 @@ def test_a_server_that_is_not_there_says_so():
     """A refused connection is a failed run with the address in its sentence."""
     with InterComService(model="local", base_url="http://127.0.0.1:9/v1", max_retries=0) as intercom:
         begun(intercom)
-        error = intercom.store.rows("SELECT error FROM runs")[0][0]
+        error = intercom._store.rows("SELECT error FROM runs")[0][0]
 
     assert "http://127.0.0.1:9/v1" in error
     assert "cannot be reached" in error
@@ -296,7 +296,7 @@ def test_a_failure_of_one_step_keeps_the_steps_before():
         ann = begun(intercom)
         intercom.retry()
         reason = intercom.wait(60)
-        steps = intercom.store.rows(
+        steps = intercom._store.rows(
             "SELECT step, s.error IS NULL FROM steps AS s JOIN runs USING (run_id) WHERE agent_id = 'ann' ORDER BY step"
         )
         texts = [message.text for message in intercom.messages]

@@ -124,7 +124,7 @@ def test_what_no_longer_matches_is_named_by_agent_and_step():
     def error_of(*agents, **settings):
         _, reason, intercom = talk(list(agents), begin=1, play=TAPE, **settings)
         assert reason == "failed"
-        return intercom.store.rows("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY rowid")[0][0]
+        return intercom._store.rows("SELECT error FROM runs WHERE error IS NOT NULL ORDER BY rowid")[0][0]
 
     changed = error_of(Agent("Ann", mission="Other."), Agent("Bob"))
     assert changed.startswith("demo.jsonl: agent 'ann', call 1 (step 0 of run-")
@@ -143,7 +143,7 @@ def test_an_agent_that_was_not_there_is_not_in_the_recording():
         intercom.add(Agent("Cid"))
         intercom["cid"].begin()
         assert intercom.wait(60) == "failed"
-        error = intercom.store.rows("SELECT error FROM runs")[0][0]
+        error = intercom._store.rows("SELECT error FROM runs")[0][0]
 
     assert "agent 'cid', call 1" in error
     assert "the recording ends before it" in error

@@ -113,7 +113,7 @@ def test_chat_completions_are_asked_as_openai_describes(streamed):
     """Tools, calls, outputs and a limit of tokens, in the other form."""
     server = Between(None, chat=True)
 
-    assert talk(server, [Agent("Ann", notes=True)], streamed=streamed, max_output_tokens=500) == "quiet"
+    assert talk(server, [Agent("Ann", notes=True)], streamed=streamed, settings={"max_output_tokens": 500}) == "quiet"
     assert [path for path, _ in server.requests].count("/v1/chat/completions") == 2
     assert {fault for request in server.requests for fault in faults(*request)} == set()
 

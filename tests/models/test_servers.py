@@ -113,7 +113,7 @@ def test_the_same_conversation_is_stored_either_way(served):
             only(path, [form("I write.", SEND, usage=usage), form("Done.", usage=usage), form("Hi.", usage=usage)])
         )
         begun(intercom, Agent("Ann", mission="Plan."), Agent("Bob"))
-        steps = intercom.store.rows("SELECT model, input_tokens, cached_tokens, output_tokens FROM steps ORDER BY seq")
+        steps = intercom._store.rows("SELECT model, input_tokens, cached_tokens, output_tokens FROM steps ORDER BY seq")
         stored.append((intercom["ann"].conversation, intercom["bob"].conversation, steps))
         assert [m.text for m in intercom.messages] == ["Begin", "Hi"]
         assert ("through chat completions" in repr(intercom)) == (path == "/chat/completions")
@@ -181,7 +181,7 @@ def test_no_such_model_is_not_no_such_path(served):
 
     assert begun(intercom) == "failed"
     assert intercom.server.paths == ["/responses"]
-    assert "does not exist" in intercom.store.rows("SELECT error FROM runs")[0][0]
+    assert "does not exist" in intercom._store.rows("SELECT error FROM runs")[0][0]
 
 
 def test_neither_path_is_there(served):
@@ -190,7 +190,7 @@ def test_neither_path_is_there(served):
 
     assert begun(intercom) == "failed"
     assert intercom.server.paths == ["/responses", "/chat/completions"]
-    assert "HTTP 404" in intercom.store.rows("SELECT error FROM runs")[0][0]
+    assert "HTTP 404" in intercom._store.rows("SELECT error FROM runs")[0][0]
     assert "through" not in intercom.model
 
 
@@ -200,7 +200,7 @@ def test_the_model_is_missing_behind_chat_completions(served):
     intercom = served(only("/chat/completions", [absent]))
 
     assert begun(intercom) == "failed"
-    assert "model 'm' not found" in intercom.store.rows("SELECT error FROM runs")[0][0]
+    assert "model 'm' not found" in intercom._store.rows("SELECT error FROM runs")[0][0]
     assert "through chat completions" in intercom.model
 
 
@@ -262,7 +262,7 @@ def test_an_empty_chat_answer_is_nonsense_and_a_failed_run(served):
     intercom = served(only("/chat/completions", [(200, {"choices": []})]), max_retries=0)
 
     assert begun(intercom) == "failed"
-    assert "nonsense: no message in it" in intercom.store.rows("SELECT error FROM runs")[0][0]
+    assert "nonsense: no message in it" in intercom._store.rows("SELECT error FROM runs")[0][0]
 
 
 def test_reasoning_stays_behind_when_a_server_speaks_chat_only():

@@ -86,7 +86,7 @@ def test_pieces_come_with_whose_they_are_and_only_while_somebody_listens():
         undo()
         intercom["bob"].begin()
         intercom.wait(60)
-        run_id = intercom.store.rows("SELECT run_id FROM runs WHERE agent_id = 'ann'")[0][0]
+        run_id = intercom._store.rows("SELECT run_id FROM runs WHERE agent_id = 'ann'")[0][0]
 
     anns = [delta for delta in deltas if delta.agent_id == "ann"]
     first = [delta for delta in anns if delta.step == 0]

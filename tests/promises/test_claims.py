@@ -142,7 +142,7 @@ def test_an_unanswered_message_is_never_lost(failure):
         ann.begin()
         first = intercom.wait(60)
         status = ann.status
-        errors = intercom.store.rows("SELECT error FROM runs")
+        errors = intercom._store.rows("SELECT error FROM runs")
         retried = ann.retry()
         second = intercom.wait(60)
 
@@ -200,8 +200,8 @@ def test_what_a_failing_agent_would_have_said_is_all_that_is_missing():
         intercom["ann"].begin()
         reason = intercom.wait(60)
         said = {(message.sender_id, message.receiver_id) for message in intercom.messages if message.sender_id}
-        ended = intercom.store.rows("SELECT agent_id, COUNT(*) FROM runs WHERE reason = 'failed' GROUP BY agent_id")
-        pending = intercom.store.rows("SELECT agent_id FROM deliveries WHERE state = 'pending'")
+        ended = intercom._store.rows("SELECT agent_id, COUNT(*) FROM runs WHERE reason = 'failed' GROUP BY agent_id")
+        pending = intercom._store.rows("SELECT agent_id FROM deliveries WHERE state = 'pending'")
 
     assert reason == "failed"
     assert said == {("ann", "bob"), ("ann", "cid"), ("ann", "dan"), ("bob", "ann"), ("dan", "ann")}
@@ -250,7 +250,7 @@ def test_a_call_that_takes_long_holds_up_nobody_else():
         intercom["ann"].begin()
         intercom["bob"].begin()
         reason = intercom.wait(60)
-        steps = intercom.store.rows("SELECT agent_id FROM steps JOIN runs USING (run_id) ORDER BY steps.seq")
+        steps = intercom._store.rows("SELECT agent_id FROM steps JOIN runs USING (run_id) ORDER BY steps.seq")
 
     assert reason == "quiet"
     assert len(steps) == 6
@@ -337,7 +337,7 @@ def test_no_tool_call_touches_a_chat_without_the_right_to():
         intercom.send_message("secret", "chat-1", "ann")
         intercom.wait(60)
         refused = outputs(intercom["eve"])
-        heard = intercom.store.rows("SELECT agent_id FROM deliveries JOIN messages USING (seq) WHERE text = 'secret'")
+        heard = intercom._store.rows("SELECT agent_id FROM deliveries JOIN messages USING (seq) WHERE text = 'secret'")
         shown = turns(script.requests_of("Eve")[0])[0].chat_list
 
     assert len(refused) == 4

@@ -311,7 +311,7 @@ def test_quiet_is_awaited_in_a_cell(kernel):
     assert kernel.value("await intercom.quiet()") == "'quiet'"
 
 
-@pytest.mark.parametrize("what", ["intercom", "intercom['ann']", "chat", "intercom.dashboard()"])
+@pytest.mark.parametrize("what", ["intercom", "intercom['ann']", "chat", "Dashboard(intercom)"])
 def test_the_last_line_of_a_cell_shows_text_a_picture_and_a_widget(kernel, what):
     """One line of text and a picture where there is no browser, a live view where there is one; no tables."""
     kernel.run(MAKE_FINITE + "await intercom.quiet()")
@@ -329,7 +329,7 @@ def test_a_click_is_taken_while_a_cell_sleeps(kernel):
     """A message from the page goes to the shell that is free, not to the one that showed the view."""
     kernel.run(MAKE_FINITE)
     kernel.run("intercom")
-    comm_id = kernel.value("intercom.dashboard().widget.comm.comm_id").strip("'")
+    comm_id = kernel.value("Dashboard(intercom).widget.comm.comm_id").strip("'")
     subshell = kernel.subshell()
 
     def click():
@@ -347,7 +347,7 @@ def test_a_click_is_taken_while_a_cell_sleeps(kernel):
 
 def test_a_notebook_that_ends_with_the_dashboard_runs_without_a_browser(tmp_path):
     """Nothing waits for a page that is not there; the stored output has text, a picture and the widget."""
-    cells = [SETUP, MAKE_FINITE, "intercom.dashboard()", "_ = intercom.wait(progress=False)", "intercom"]
+    cells = [SETUP, MAKE_FINITE, "Dashboard(intercom)", "_ = intercom.wait(progress=False)", "intercom"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
     with client.setup_kernel(env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)}):

@@ -122,7 +122,7 @@ def check_conversation(items, messages, taken):
 
 def check_log(intercom, *, quiet):
     """Check what holds in every state of a log, and what else holds when nobody has anything to do."""
-    with intercom.store.lock, intercom.store.reading() as query:
+    with intercom._store.lock, intercom._store.reading() as query:
         rows = query("SELECT seq, agent_id, state FROM deliveries ORDER BY agent_id, seq")
         expected = expected_deliveries(query)
         places = query("SELECT agent_id, idx, payload FROM items ORDER BY agent_id, idx")
@@ -237,7 +237,7 @@ class Conversations(RuleBasedStateMachine):
         agent_id = self.pick(who, self.agents)
         mission = self.unique("mission")
         if agent_id == "nobody":
-            self.attempt(allowed=False, act=lambda: self.intercom.edit(agent_id, mission=mission))
+            self.attempt(allowed=False, act=lambda: self.intercom["agent_id"].mission = mission)
         else:
             self.intercom[agent_id].mission = mission
             self.missions[agent_id].append(mission)

@@ -93,7 +93,7 @@ def test_a_wrong_call_is_one_sentence(scripted, wrong, sentence):
     told, intercom = tried(scripted, wrong)
 
     assert told == [f"Error: {sentence}"]
-    assert intercom.store.rows("SELECT failed FROM tool_calls") == [(1,)]
+    assert intercom._store.rows("SELECT failed FROM tool_calls") == [(1,)]
     assert len(intercom.messages) == 1
 
 
@@ -172,7 +172,7 @@ def test_several_calls_of_one_step_happen_in_order(scripted):
         call("add_chat_member", agent_id="Dan", chat_id="Plan"),
         call("send_message", chat_id="CHAT-1", message="two"),
     )
-    heard = intercom.store.rows("SELECT agent_id, text FROM deliveries JOIN messages USING (seq) WHERE text <> 'Begin'")
+    heard = intercom._store.rows("SELECT agent_id, text FROM deliveries JOIN messages USING (seq) WHERE text <> 'Begin'")
 
     assert told[0] == "created chat-1; members: ann, bob, cid"
     assert told[1].startswith("Error: ")
@@ -236,7 +236,7 @@ def test_tools_of_ones_own_run_beside_the_chat_tools(scripted):
     intercom["ann"].begin()
     intercom.wait(60)
     told = [item["output"] for item in intercom["ann"].conversation if item.get("type") == "function_call_output"]
-    events = intercom.store.rows("SELECT text FROM events WHERE kind = 'tool_failed'")
+    events = intercom._store.rows("SELECT text FROM events WHERE kind = 'tool_failed'")
 
     assert told[1:3] == ["8", "Error: ZeroDivisionError: by zero"]
     assert told[3].startswith("Error: double: the argument 'n' is 'x': input should be a valid integer")

@@ -121,7 +121,7 @@ def told(intercom, agent_id):
 
 def kept(intercom):
     """Return how many deliveries are pending in the log."""
-    return intercom.store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")[0][0]
+    return intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")[0][0]
 
 
 # -- what is stopped, and what is not --
@@ -140,7 +140,7 @@ def test_an_endless_loop_ends_within_six_messages(scripted, kind):
     assert "ann and bob said too little new" in intercom.status
     assert (len(told(intercom, "ann")), len(told(intercom, "bob"))) == (1, 1)
     assert kept(intercom) == 1
-    events = intercom.store.rows("SELECT text FROM events WHERE kind = 'courtesy' ORDER BY seq")
+    events = intercom._store.rows("SELECT text FROM events WHERE kind = 'courtesy' ORDER BY seq")
     assert "they are told" in "".join(text for (text,) in events)
     assert "waits for a person" in events[-1][0]
 
@@ -179,7 +179,7 @@ def test_the_demos_are_left_alone(demo):
         agents[0].begin()
 
         assert intercom.wait(60) == "quiet"
-        assert intercom.store.rows("SELECT text FROM events WHERE kind = 'courtesy'") == []
+        assert intercom._store.rows("SELECT text FROM events WHERE kind = 'courtesy'") == []
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_person_lets_it_go_on(scripted, how):
     assert released is not None
     assert intercom.wait(60) == "courtesy"
     assert len(intercom.messages) > before + 2
-    assert intercom.store.rows("SELECT COUNT(*), COUNT(released_seq) FROM holds") == [(2, 1)]
+    assert intercom._store.rows("SELECT COUNT(*), COUNT(released_seq) FROM holds") == [(2, 1)]
 
 
 def test_release_of_somebody_else_releases_nothing(scripted):
@@ -290,7 +290,7 @@ def test_it_can_be_turned_off(scripted):
     intercom["ann"].begin()
 
     assert intercom.wait(60) == "runs"
-    assert intercom.store.rows("SELECT COUNT(*) FROM events WHERE kind = 'courtesy'") == [(0,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM events WHERE kind = 'courtesy'") == [(0,)]
 
 
 # -- after a crash --

@@ -204,7 +204,7 @@ def test_a_price_that_is_given_makes_the_cost_known(scripted):
     intercom.start()
 
     assert intercom.wait(60) == "quiet"
-    rows = intercom.store.rows("SELECT input_tokens, output_tokens, usd FROM steps")
+    rows = intercom._store.rows("SELECT input_tokens, output_tokens, usd FROM steps")
     assert [usd for *_, usd in rows] == pytest.approx([(read * 2 + written * 8) / 1e6 for read, written, _ in rows])
     assert intercom.spent.usd == pytest.approx(sum(usd for *_, usd in rows))
     assert Price(input=2, cached=0.5, output=8).usd(Usage(1_000, 400, 100)) == pytest.approx(
@@ -263,7 +263,7 @@ def test_each_agent_is_told_once_to_wrap_up(scripted):
     assert "90% of the turns that you all together may use" in told["bob"][0]
     assert [m.receiver_id for m in intercom.messages if "Wrap up" in m.text] == ["ann", "bob"]
     assert intercom.reason == "quiet"
-    assert intercom.store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'") == [(0,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'") == [(0,)]
     assert intercom.spent.messages == len(intercom.messages)
 
 
@@ -378,7 +378,7 @@ def test_fifty_agents_one_of_whose_models_always_fails_finish_the_work_of_the_ot
 
     assert intercom.wait(60) == "failed"
     assert len(intercom["you"].inbox) == 49
-    assert intercom.store.rows("SELECT COUNT(*) FROM runs WHERE reason = 'failed'") == [(1,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM runs WHERE reason = 'failed'") == [(1,)]
 
 
 def test_a_wrong_key_is_one_sentence_however_many_agents_have_it(scripted, caplog):

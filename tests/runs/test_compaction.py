@@ -51,7 +51,7 @@ def check_whole(items):
 
 def notes_of(intercom):
     """Return how conversations were shortened, in order."""
-    return [how for (how,) in intercom.store.rows("SELECT how FROM compactions ORDER BY seq")]
+    return [how for (how,) in intercom._store.rows("SELECT how FROM compactions ORDER BY seq")]
 
 
 def test_a_long_conversation_is_replaced_by_a_summary_of_the_same_model(scripted):
@@ -66,9 +66,9 @@ def test_a_long_conversation_is_replaced_by_a_summary_of_the_same_model(scripted
     assert ann.conversation[1:] == ann.history[-len(ann.conversation) + 1 :]
     assert 1 < len(ann.conversation) < 60
     check_whole(ann.conversation)
-    answers = intercom.store.rows("SELECT input_tokens FROM steps WHERE kind = 'answer'")
+    answers = intercom._store.rows("SELECT input_tokens FROM steps WHERE kind = 'answer'")
     assert max(tokens for (tokens,) in answers) <= 5_000
-    summaries = intercom.store.rows("SELECT input_tokens, output_tokens FROM steps WHERE kind = 'compact'")
+    summaries = intercom._store.rows("SELECT input_tokens, output_tokens FROM steps WHERE kind = 'compact'")
     assert len(summaries) == len(notes_of(intercom)) == len([r for r in intercom.assistant.requests if asked(r)])
     assert intercom.spent.steps == len(answers) + len(summaries)
     assert ann.spent.tokens == intercom.spent.tokens
@@ -76,7 +76,7 @@ def test_a_long_conversation_is_replaced_by_a_summary_of_the_same_model(scripted
         check_whole(request["input"])
     assert (
         "items of ann were replaced (summary)"
-        in intercom.store.rows("SELECT text FROM events WHERE kind = 'compacted'")[0][0]
+        in intercom._store.rows("SELECT text FROM events WHERE kind = 'compacted'")[0][0]
     )
 
 
@@ -89,7 +89,7 @@ def test_where_no_summary_comes_the_oldest_turns_are_dropped(scripted, answer):
     assert set(notes_of(intercom)) == {"dropped"}
     assert "no longer shown" in intercom["ann"].conversation[0]["content"]
     assert len(intercom["ann"].history) == 12 * 4
-    assert intercom.store.rows("SELECT COUNT(*) FROM runs WHERE reason <> 'silent'") == [(0,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM runs WHERE reason <> 'silent'") == [(0,)]
 
 
 def test_the_offline_stand_in_is_asked_for_no_summary():
@@ -147,7 +147,7 @@ def test_openais_own_endpoint_comes_first(monkeypatch, broken):
         if not broken:
             assert first["encrypted_content"] == "gAAAA"
             assert set(assistant.compacted) == {"model", "instructions", "input"}
-            assert intercom.store.rows("SELECT output_tokens FROM steps WHERE kind = 'compact'")[0] == (50,)
+            assert intercom._store.rows("SELECT output_tokens FROM steps WHERE kind = 'compact'")[0] == (50,)
 
 
 TOO_LONG = {
@@ -169,7 +169,7 @@ def test_a_server_that_says_it_was_too_long_is_asked_once_more(scripted):
     intercom.start()
 
     assert talk(intercom, 10) == "quiet"
-    assert intercom.store.rows("SELECT COUNT(*) FROM runs WHERE reason <> 'silent'") == [(0,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM runs WHERE reason <> 'silent'") == [(0,)]
     assert len(intercom["ann"].history) == 10 * 4
     refused = [r for r in intercom.assistant.requests if sum(LONG in i.get("content", "") for i in r["input"]) > 3]
     assert 1 <= len(refused) <= 4
@@ -185,7 +185,7 @@ def test_a_request_that_is_too_long_all_the_same_fails_with_the_servers_words(sc
 
     assert intercom.wait(60) == "failed"
     assert len(intercom.assistant.requests) - before == 3
-    assert "maximum context length" in intercom.store.rows("SELECT error FROM runs WHERE reason = 'failed'")[0][0]
+    assert "maximum context length" in intercom._store.rows("SELECT error FROM runs WHERE reason = 'failed'")[0][0]
 
 
 def test_a_first_turn_that_is_too_long_fails(scripted):
@@ -284,7 +284,7 @@ def test_a_run_that_was_cut_off_after_its_compaction_goes_on(tmp_path):
         assert again.wait(60) == "quiet"
         assert model.requests[0] == first.requests[-1]
         assert notes_of(again) == ["summary"]
-        assert again.store.rows("SELECT COUNT(*) FROM steps WHERE kind = 'compact'") == [(1,)]
+        assert again._store.rows("SELECT COUNT(*) FROM steps WHERE kind = 'compact'") == [(1,)]
 
 
 def test_a_compaction_counts_against_the_limits(scripted):

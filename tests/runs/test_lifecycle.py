@@ -64,12 +64,12 @@ def until(condition, timeout: float = 60.0) -> bool:
 
 def unread(intercom) -> int:
     """Return the number of pending deliveries in the log."""
-    return intercom.store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")[0][0]
+    return intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")[0][0]
 
 
 def unfinished(intercom) -> int:
     """Return the number of unfinished runs in the log."""
-    return intercom.store.rows("SELECT COUNT(*) FROM runs WHERE ended_seq IS NULL")[0][0]
+    return intercom._store.rows("SELECT COUNT(*) FROM runs WHERE ended_seq IS NULL")[0][0]
 
 
 # -- threads --
@@ -156,7 +156,7 @@ def test_wait_returns_within_50_ms_of_quiet():
             intercom["ann"].begin()
             assert intercom.wait(60) == "quiet"
             returned = datetime.now(UTC).timestamp()
-            late.append(returned - intercom.store.rows("SELECT MAX(ended_at) FROM runs")[0][0] / 1e6)
+            late.append(returned - intercom._store.rows("SELECT MAX(ended_at) FROM runs")[0][0] / 1e6)
 
     assert min(late) < 0.05
 
@@ -249,7 +249,7 @@ def test_pause_stops_before_the_next_model_call_and_resume_goes_on(scripted):
     assert until(lambda: {agent.status for agent in intercom.registry} <= {"idle", "waiting"})
     calls = len(intercom.assistant.requests)
     reason = intercom.wait(60)
-    kept = intercom.store.rows("SELECT COUNT(*) FROM steps")[0][0]
+    kept = intercom._store.rows("SELECT COUNT(*) FROM steps")[0][0]
     threading.Event().wait(0.1)
 
     assert reason == "paused"
@@ -305,7 +305,7 @@ def test_stop_during_a_model_call_returns_at_once_and_open_goes_on_with_the_run(
     with InterComService.open(intercom.log, model=fast) as again:
         assert again.wait(60) == "quiet"
         assert fast.requests == slow.requests
-        assert again.store.rows("SELECT COUNT(*), MAX(reason) FROM runs") == [(1, "silent")]
+        assert again._store.rows("SELECT COUNT(*), MAX(reason) FROM runs") == [(1, "silent")]
         assert again["ann"].conversation[-1] == {"role": "assistant", "content": "Here I am."}
 
 
@@ -340,7 +340,7 @@ def test_a_tool_that_blocks_the_loop_keeps_no_cell_from_writing(scripted):
     assert began.wait(60)
 
     sent = intercom["ann"].send_message("Hello")
-    stored = intercom.store.messages("seq = ?", sent.seq)
+    stored = intercom._store.messages("seq = ?", sent.seq)
     may_end.set()
 
     assert stored == [sent]
@@ -354,7 +354,7 @@ def test_a_coroutine_tool_may_use_the_service_it_runs_on(scripted):
     async def tell_bob() -> str:
         """Write to Bob through the service."""
         sent = intercom.send_message("From the loop.", "bob", "ann")
-        return str(intercom.store.messages("seq = ?", sent.seq) == [sent])
+        return str(intercom._store.messages("seq = ?", sent.seq) == [sent])
 
     intercom = scripted({"Ann": [call("tell_bob"), "Done."], "Bob": ["Read."]})
     intercom.add(Agent("Ann", tools=[tell_bob]), Agent("Bob"))
@@ -516,7 +516,7 @@ def test_the_limit_of_runs_is_met_exactly(scripted):
     intercom["ann"].begin()
 
     assert intercom.wait(60) == "runs"
-    assert intercom.store.rows("SELECT COUNT(*) FROM runs") == [(7,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM runs") == [(7,)]
     assert (intercom.spent.runs, unread(intercom)) == (7, 1)
 
 
@@ -534,7 +534,7 @@ def test_the_limit_of_seconds_ends_a_model_call_in_flight(scripted):
     intercom.resume()
 
     assert [first, intercom.wait(60)] == ["seconds", "quiet"]
-    assert intercom.store.rows("SELECT COUNT(*) FROM runs") == [(1,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM runs") == [(1,)]
 
 
 def test_a_run_that_meets_its_limit_of_steps_ends_and_the_service_goes_on(scripted):
@@ -552,7 +552,7 @@ def test_a_run_that_meets_its_limit_of_steps_ends_and_the_service_goes_on(script
     endless.enqueue("Ann", "Enough.")
     intercom["ann"].send_message("Stop it.")
     assert intercom.wait(60) == "quiet"
-    assert intercom.store.rows("SELECT reason FROM runs ORDER BY began_seq") == [("steps",), ("silent",), ("silent",)]
+    assert intercom._store.rows("SELECT reason FROM runs ORDER BY began_seq") == [("steps",), ("silent",), ("silent",)]
 
 
 def test_a_conversation_cut_off_by_the_limit_of_steps_is_whole(scripted):
@@ -678,7 +678,7 @@ def test_eight_threads_use_one_service_at_once(scripted):
     )
     assert len(intercom.registry) == 82
     assert [chat.members for chat in intercom.registry.chats] == [("you", "hub", "rim")] * 8
-    assert intercom.store.rows("SELECT COUNT(*) FROM deliveries") == [(400 + 400 * 3,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM deliveries") == [(400 + 400 * 3,)]
     assert unread(intercom) == 0
 
 

@@ -44,7 +44,7 @@ def test_a_note_is_found_by_its_words(scripted):
         "Bob prefers tea.",
         "The harbour hall costs 400 dollars a day.",
     ]
-    assert intercom.store.rows("SELECT agent_id, text FROM notes ORDER BY seq") == [
+    assert intercom._store.rows("SELECT agent_id, text FROM notes ORDER BY seq") == [
         ("ann", "The harbour hall costs 400 dollars a day."),
         ("ann", "Bob prefers\ntea."),
     ]
@@ -59,7 +59,7 @@ def test_wrong_calls_are_answered_with_a_sentence(scripted):
     first, second = outputs(intercom["ann"])
     assert first == "Error: the note is empty: write what you want to remember"
     assert "there is no argument 'words'" in second
-    assert intercom.store.rows("SELECT COUNT(*) FROM notes") == [(0,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM notes") == [(0,)]
 
 
 def test_only_agents_made_with_notes_have_the_tools(scripted):
@@ -126,5 +126,5 @@ def test_a_note_of_a_step_that_never_was_is_not_there(tmp_path):
 
     with InterComService.open(intercom.log, model=ScriptedAssistant(), tools=[press]) as again:
         assert again.wait(60) == "quiet"
-        assert again.store.rows("SELECT text FROM notes") == [("I pressed it.",)]
+        assert again._store.rows("SELECT text FROM notes") == [("I pressed it.",)]
     assert pressed == [1]

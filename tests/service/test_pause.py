@@ -53,7 +53,7 @@ def test_a_paused_agent_without_mail_keeps_nobody_waiting(scripted):
     assert intercom.wait(60) == "paused"  # what Cid wrote to Ann waits
     intercom.resume("ann")
     assert intercom.wait(60) == "quiet"
-    kinds = intercom.store.rows("SELECT kind FROM events WHERE agent_id = 'ann' AND kind LIKE 'agent%' ORDER BY seq")
+    kinds = intercom._store.rows("SELECT kind FROM events WHERE agent_id = 'ann' AND kind LIKE 'agent%' ORDER BY seq")
     assert kinds == [("agent_paused",), ("agent_resumed",)]
 
 

@@ -20,6 +20,7 @@ from intercom_nb import (
     UnknownIdError,
     call,
 )
+from logs import thread_logs_of
 
 
 def cast(*names):
@@ -117,7 +118,7 @@ def test_the_seeds_chat_methods_work_on_the_chat_itself(scripted):
     message = chat.send_message("On we go", "bob")
     intercom.add_chat_member("cid", chat.id, admin_id="ann")
     intercom.remove_chat_member("dan", chat.id, admin_id="ann")
-    heard = intercom.store.rows("SELECT agent_id FROM deliveries WHERE seq = ?", message.seq)
+    heard = intercom._store.rows("SELECT agent_id FROM deliveries WHERE seq = ?", message.seq)
 
     assert (chat.id, chat.name, chat.description, chat.admin_id) == ("chat-1", "Plan", "The plan.", "ann")
     assert chat.members == ("ann", "bob", "cid")
@@ -136,8 +137,8 @@ def test_a_mission_may_change_while_it_runs(scripted):
     ann.description = "Seconds things."
     ann.begin()
     intercom.wait(60)
-    versions = intercom.store.rows("SELECT version, mission, description FROM agents ORDER BY version")
-    used = intercom.store.rows("SELECT agent_version FROM runs ORDER BY began_seq")
+    versions = intercom._store.rows("SELECT version, mission, description FROM agents ORDER BY version")
+    used = intercom._store.rows("SELECT agent_version FROM runs ORDER BY began_seq")
 
     assert versions == [(1, "First.", ""), (2, "Second.", ""), (3, "Second.", "Seconds things.")]
     assert used == [(1,), (3,)]
@@ -213,7 +214,7 @@ def test_the_log_is_one_file_in_the_folder_that_was_named(scripted, monkeypatch,
     assert default.parent.resolve() == (tmp_path / "logs").resolve()
     assert setting.parent == tmp_path / "set"
     assert memory.log is None
-    assert memory.thread_logs is None
+    assert thread_logs_of(memory) is None
     assert given.name.endswith("-test.db")
 
 

@@ -104,7 +104,7 @@ def test_live_facts_are_complete_whatever_happens(data):
     with pytest.MonkeyPatch.context() as patch:
         record(patch)
         with InterComService("random", model=ScriptedAssistant(default="done"), logs=None) as service:
-            view = service.dashboard()
+            view = Dashboard(service)
             page = Page(view)
             page.hello()
             _random_society(service, page, data)
@@ -150,7 +150,7 @@ def test_long_texts_are_cut_and_sent_whole_when_asked_for(scripted):
     service.add(Agent("Ann"))
     text = "ä\0" * 15_000
     message = service.send_message(text, "ann")
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
     page.hello()
 
     assert page.log["messages"][message.seq][6:] == [text[:20_000], 30_000]
@@ -191,7 +191,7 @@ def test_what_happens_arrives_while_it_happens(scripted, logs):
     """A message of an agent reaches the page without the page asking, from a log on file and one in memory."""
     service = scripted({"Ann": [call("send_message", chat_id="bob", message="Hello"), "sent"]}, default="ok", logs=logs)
     service.add(Agent("Ann"), Agent("Bob"))
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
     page.hello()
 
     assert page.live["service"]["state"] == "new"
@@ -207,7 +207,7 @@ def test_before_the_start_and_after_the_stop_a_view_is_told(scripted):
     """Edits and messages of a service that does not run arrive too, and how it ended."""
     service = scripted(default="done")
     service.add(Agent("Ann"))
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
     page.hello()
     service["ann"].mission = "another"
     service.send_message("early", "ann")
@@ -236,7 +236,7 @@ def test_only_agents_that_changed_are_told(scripted):
 def test_limits_and_spending_are_told(scripted):
     """What is spent stands beside its limit; a limit that is lifted is null."""
     service = scripted(default="done")
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
     page.hello()
     told = page.live["service"]
 
@@ -292,7 +292,7 @@ def test_a_hidden_view_is_sent_nothing(scripted):
     """Neither facts nor statuses; once it is seen again, it is told all of it."""
     service = scripted({"Ann": pong("bob"), "Bob": pong("ann")}, courtesy=False)
     service.add(Agent("Ann"), Agent("Bob"))
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
     page.hello()
     page.see(visible=False)
     sent = len(page.customs)
@@ -310,11 +310,11 @@ def test_a_hidden_view_is_sent_nothing(scripted):
 def test_a_view_that_nobody_has_rendered_costs_no_thread(scripted):
     """The thread of the views is there while one can be seen."""
     service = scripted(default="done")
-    service.dashboard().widget  # noqa: B018 - made, and shown nowhere
+    Dashboard(service).widget  # noqa: B018 - made, and shown nowhere
     names = lambda: [t.name for t in threading.enumerate() if t.name.startswith("intercom views")]  # noqa: E731
 
     assert names() == []
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
     page.hello()
     assert len(names()) == 1
     page.send(kind="bye", view="one")
@@ -376,7 +376,7 @@ def test_a_person_may_do_everything_from_a_view(scripted):
     service = scripted(default="done")
     service.add(Agent("Ann"), Agent("Bob"))
     service.add_person("You")
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
 
     assert page.do("start") == (True, "test runs.")
     assert page.do("send", **{"as": "you", "to": "ann", "text": "Hi"}) == (True, "Sent to Ann.")
@@ -407,7 +407,7 @@ def test_what_cannot_be_done_is_said(scripted, finished):
     """The package's own sentences, and nothing is changed."""
     service = scripted(default="done")
     service.add(Agent("Ann"))
-    page = Page(service.dashboard())
+    page = Page(Dashboard(service))
 
     assert page.do("send", **{"as": "ann", "to": "ann", "text": "x"}) == (
         False,
@@ -435,7 +435,7 @@ def test_a_stopped_service_is_held_by_no_view(tmp_path):
     """Though its dashboard is still on the page, and still answers from the log."""
     service = demos.run(1, model="offline", logs=tmp_path)
     with InterComService.open(service.log, model="offline") as service:
-        page = Page(service.dashboard())
+        page = Page(Dashboard(service))
         page.hello()
         service.agents_view().widget  # noqa: B018 - made, and shown nowhere
     held = weakref.ref(service)
@@ -452,7 +452,7 @@ def test_a_closed_view_holds_nothing_and_sends_nothing(scripted):
     """It is gone from the page and from the memory of the widgets."""
     service = scripted(default="done")
     service.add(Agent("Ann"))
-    view = service.dashboard()
+    view = Dashboard(service)
     page = Page(view)
     page.hello()
     held = weakref.ref(view), weakref.ref(view.widget)
@@ -463,7 +463,7 @@ def test_a_closed_view_holds_nothing_and_sends_nothing(scripted):
 
     assert "closed" in repr(view)
     assert list(view._repr_mimebundle_()) == ["text/plain"]
-    assert service.dashboard() is not view
+    assert Dashboard(service) is not view
     assert len(page.customs) == sent
     assert kept[-1][1] == "comm_close"
     del view, page
@@ -480,7 +480,7 @@ def test_showing_a_service_again_makes_no_second_widget(scripted):
     shown = [thing._repr_mimebundle_() for thing in (service, service, service["ann"], service["ann"], chat)]
     models = [one["application/vnd.jupyter.widget-view+json"]["model_id"] for one in shown]
 
-    assert models[0] == models[1] == service.dashboard().widget.model_id
+    assert models[0] == models[1] == Dashboard(service).widget.model_id
     assert models[2] == models[3]
     assert len(set(models)) == 3
     assert service.agents_view().widget.focus == ""
