@@ -51,7 +51,7 @@ def measure_broadcast(goals, *, repeats, folder):
         intercom.start()
         ids = [agent.id for agent in agents]
         message = Message(0, "m-0", "Hello", ids[-1], None, "chat-1", datetime.now(UTC), None)
-        intercom._runs._only = "nobody"  # noqa: SLF001 - each wakes up and looks into its mail, and may not go on
+        intercom._runs._only = "nobody"
         found = []
         for _ in range(repeats):
             ours = delivering(intercom, message, ids, rounds) / (rounds * n)
@@ -77,14 +77,14 @@ def measure_broadcast(goals, *, repeats, folder):
 
 def delivering(intercom, message, ids, rounds):
     """Deliver a message to all, and let each of them look, on their loop and without the log; return microseconds."""
-    runtime, found = intercom._runtime, Future()  # noqa: SLF001 - from the outside every delivery goes through the log
+    runtime, found = intercom._runtime, Future()
 
     async def deliver():
         before = time.process_time()
         for _ in range(rounds):
-            intercom._runs.deliver(message, ids)  # noqa: SLF001 - the same
+            intercom._runs.deliver(message, ids)
             await asyncio.sleep(0)
-            while runtime._tasks:  # noqa: ASYNC110, SLF001 - what bare tasks do, too
+            while runtime._tasks:  # noqa: ASYNC110 - what bare tasks do, too
                 await asyncio.sleep(0)
         found.set_result((time.process_time() - before) * 1e6)
 

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 __all__ = ["Limits", "Spent"]
 
@@ -53,7 +54,8 @@ class Limits:
     @classmethod
     def from_json(cls, text: str) -> "Limits":
         """Return the limits that `to_json` was asked of."""
-        return cls(**{name: math.inf if value is None else value for name, value in json.loads(text).items()})
+        kept: dict[str, Any] = {name: math.inf if value is None else value for name, value in json.loads(text).items()}
+        return cls(**kept)
 
 
 @dataclass(slots=True)

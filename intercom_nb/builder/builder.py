@@ -19,6 +19,7 @@ __all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_ag
 
 _APPLIED = ("mission", "description")  # what `apply` changes in an agent that is there already
 
+
 @dataclass(frozen=True, slots=True)
 class AgentReport:
     """How one agent of a folder and of a service compare.

@@ -53,9 +53,9 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
 
     Each folder in it is an agent. It holds ``mission.md``, or ``instructions.md``: all the agent is told, in place of
     mission and guideline. ``agent.toml`` or ``settings.json`` may set ``name`` (default: the folder's name),
-    ``description``, ``id``, ``model``, ``settings``, ``mail``, ``team``, ``limits``, ``notes``, ``context``, ``contacts``,
-    ``data``, ``tools`` (names of functions) and ``begin`` (whether `AgentBuilder.apply` sets it to work): all that an agent
-    is (`AgentSpec`). The text files of a folder ``files`` are given to it as
+    ``description``, ``id``, ``model``, ``settings``, ``mail``, ``team``, ``limits``, ``notes``, ``context``,
+    ``contacts``, ``data``, ``tools`` (names of functions) and ``begin`` (whether `AgentBuilder.apply` sets it to work):
+    all that an agent is (`AgentSpec`). The text files of a folder ``files`` are given to it as
     documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or underscore are left out.
 
     Parameters

@@ -247,9 +247,7 @@ class Contacts:
     def search(self, query: str, limit: int, asker: Agent | None = None) -> list[Agent]:
         """Return the agents that have most to do with a query, best first; of those the asker may reach."""
         agents = map(self.registry.get_agent, self.finder.by_query(query))
-        return list(
-            islice((one for one in agents if one is not asker and self.rule.allows(asker, one)), max(limit, 0))
-        )
+        return list(islice((one for one in agents if one is not asker and self.rule.allows(asker, one)), max(limit, 0)))
 
     def find(self, tx: Transaction, asker: Agent, query: str, limit: int) -> list[Agent]:
         """Return what `search` does; whoever is found is a contact of the asker from now on."""

@@ -138,7 +138,9 @@ def _watch(demo: int, model: str | None, logs: str | None) -> None:
     intercom = run(demo, model=paced, logs=logs, show=lambda text: print(text, flush=True))
     print(f"Stopped: {sentence(intercom.reason)}.\n")
     print(table(delivery_counts(intercom)))
-    print(f"\nLog:          {intercom.log}\nThread logs:  {Path(str(intercom.log)).parent / file_name(intercom.name)}/\n")
+    print(
+        f"\nLog:          {intercom.log}\nThread logs:  {Path(str(intercom.log)).parent / file_name(intercom.name)}/\n"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

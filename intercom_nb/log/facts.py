@@ -275,11 +275,12 @@ class RunEnded(Fact):
     spent: str
 
     def statement(self) -> Statement:
-        return (
+        sql = (
             "UPDATE runs SET until_seq = ?, ended_at = ?, reason = ?, error = ?, spent = ? "
-            "WHERE run_id = ? AND attempt = ? AND until_seq IS NULL",
-            ((self.until_seq, self.ended_at, self.reason, self.error, self.spent, self.run_id, self.attempt),),
+            "WHERE run_id = ? AND attempt = ? AND until_seq IS NULL"
         )
+        row = (self.until_seq, self.ended_at, self.reason, self.error, self.spent, self.run_id, self.attempt)
+        return sql, (row,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,11 +391,11 @@ class ToolReturned(Fact):
     failed: int
 
     def statement(self) -> Statement:
-        return (
+        sql = (
             "UPDATE tool_calls SET until_seq = ?, ended_at = ?, output = ?, failed = ? "
-            "WHERE run_id = ? AND step = ? AND n = ? AND until_seq IS NULL",
-            ((self.until_seq, self.ended_at, self.output, self.failed, self.run_id, self.step, self.n),),
+            "WHERE run_id = ? AND step = ? AND n = ? AND until_seq IS NULL"
         )
+        return sql, ((self.until_seq, self.ended_at, self.output, self.failed, self.run_id, self.step, self.n),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +413,7 @@ class ContactKnown(Fact):
 class Noted(Fact):
     """Something happened that a person may want to know, in one sentence; or somebody intervened from outside.
 
-    `by_id` is who did it, nobody's if the program did; `reason` says why in a word; `data` is what was changed, as JSON.
+    `by_id` is who did it, nobody if the program did; `reason` says why in a word; `data` is what was changed, as JSON.
     """
 
     table: ClassVar[str] = "events"

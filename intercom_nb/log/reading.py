@@ -12,7 +12,17 @@ from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.schema import VERSION
 from intercom_nb.log.store import Store
 
-__all__ = ["ONE_AT_A_TIME", "HasStore", "Query", "check_readable", "connected", "path_of", "querying", "store_of", "uri_of"]
+__all__ = [
+    "ONE_AT_A_TIME",
+    "HasStore",
+    "Query",
+    "check_readable",
+    "connected",
+    "path_of",
+    "querying",
+    "store_of",
+    "uri_of",
+]
 
 _WAIT_S = 10  # for a log that is just being closed
 ONE_AT_A_TIME = threading.RLock()  # so that whether a file is open here stays true while it is read

@@ -35,7 +35,8 @@ __all__ = [
 _SPEC = ", ".join(f"a.{name}" if name != "id" else "a.agent_id AS id" for name in AgentSpec.names())
 _MEMBERS = f"""
 SELECT a.kind, a.version, newest.first, {_SPEC} FROM agents AS a
-JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents WHERE seq <= ? GROUP BY agent_id) AS newest
+JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents WHERE seq <= ? GROUP BY agent_id)
+    AS newest
     ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY newest.first
 """  # noqa: S608 - names of ours
@@ -267,7 +268,9 @@ def place_of(query: Query, given: int | str | None) -> int:
     found = query("SELECT MIN(seq) FROM places WHERE seq >= ?", seq) if seq is not None and seq > 0 else [(None,)]
     if found[0][0] is None:
         last = query("SELECT MAX(seq) FROM places")[0][0]
-        raise LogError(None, f"it has no place {given!r}; right would be a number from 1 to {last}, or the id of a message")
+        raise LogError(
+            None, f"it has no place {given!r}; right would be a number from 1 to {last}, or the id of a message"
+        )
     return int(found[0][0])
 
 
@@ -326,9 +329,9 @@ def _chats(query: Query, place: int) -> tuple[ChatState, ...]:
     for chat_id, agent_id in query(f"SELECT chat_id, agent_id FROM memberships WHERE {_ALIVE} ORDER BY seq", place):  # noqa: S608
         members.setdefault(chat_id, []).append(agent_id)
     # Of a chat that everybody has left, whoever was its admin last is so for good.
-    admins = dict(query("SELECT chat_id, agent_id FROM admins WHERE seq <= ? ORDER BY seq", place))
+    admins: dict[str, str] = dict(query("SELECT chat_id, agent_id FROM admins WHERE seq <= ? ORDER BY seq", place))
     rows = query("SELECT chat_id, name, description FROM chats WHERE seq <= ? ORDER BY seq", place)
-    return tuple(ChatState(*row, admins[row[0]], tuple(members.get(row[0], ()))) for row in rows)
+    return tuple(ChatState(c, name, about, admins[c], tuple(members.get(c, ()))) for c, name, about in rows)
 
 
 def _pending(query: Query, place: int) -> tuple[tuple[str, Message], ...]:
@@ -395,7 +398,10 @@ def _spent(query: Query, place: int, row: Sequence[Any]) -> Spent:
     total.runs += attempt == 1
     sql = "SELECT COUNT(*) FROM messages WHERE seq > ? AND seq <= ? AND run_id = ? AND sender_id IS NOT NULL"
     total.messages += query(sql, seq, place, run_id)[0][0]
-    sql = "SELECT input_tokens, output_tokens, usd, error FROM steps WHERE run_id = ? AND attempt = ? AND seq <= ? ORDER BY step"
+    sql = (
+        "SELECT input_tokens, output_tokens, usd, error FROM steps "
+        "WHERE run_id = ? AND attempt = ? AND seq <= ? ORDER BY step"
+    )
     for read, written, usd, error in query(sql, run_id, attempt, place):
         total.steps += 1
         total.tokens += (read or 0) + (written or 0)

@@ -136,9 +136,7 @@ class Store:
         return store
 
     @classmethod
-    def open(
-        cls, path: Path, *, loop: Loop | None = None, on_failure: Callable[[], None] = _do_nothing
-    ) -> "Store":
+    def open(cls, path: Path, *, loop: Loop | None = None, on_failure: Callable[[], None] = _do_nothing) -> "Store":
         """Return an existing log, up to its last whole transaction.
 
         Raises
@@ -198,8 +196,10 @@ class Store:
             if found > VERSION:
                 raise NewerLogError(path, found, VERSION)
             if found < VERSION:
+                if not query("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
+                    raise LogDamagedError(path, "is no log of intercom_nb")
                 raise LogError(path, _OLDER.format(found, VERSION))
-            # A log that was let go whole is taken at its word: to look at each of its pages takes longer than to open it.
+            # A log that was let go whole is taken at its word: to look at each page takes longer than to open it.
             last_opened = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1") or [(None,)]
             self.was_closed = last_opened[0][0] is not None and not has_tail(path)
             if not self.was_closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
@@ -331,6 +331,7 @@ class Store:
     def __del__(self) -> None:
         if getattr(self, "path", self) is None:
             self._writes.close()
+
 
 def _opened(seq: int) -> Opened:
     return Opened(seq, __version__, guideline_digest(), micros(now()))

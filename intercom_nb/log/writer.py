@@ -1,8 +1,8 @@
 """Group commit: who writes the transactions that were handed over, when, and on which thread.
 
 Whatever waits while one transaction is being made durable goes into the next commit together. What follows from a
-transaction happens after it is durable (`Transaction.after`), so nobody acts on what could still be lost. Why the agents'
-loop writes its own transactions, and a thread everybody else's, stands in ``docs/design/group_commit.md``.
+transaction happens after it is durable (`Transaction.after`), so nobody acts on what could still be lost. Why the
+agents' loop writes its own transactions, and a thread everybody else's: ``docs/design/group_commit.md``.
 """
 
 import logging
@@ -162,7 +162,7 @@ class Writer:
             return
         try:
             if self.failure is not None:
-                raise self.failure
+                raise self.failure  # noqa: TRY301 - all who wait are told below
             with self._guard:  # readers must not see half a transaction
                 self._execute(batch)
         except Exception as error:  # noqa: BLE001 - a thread boundary: whoever waits must hear of it, whatever it is

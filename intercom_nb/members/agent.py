@@ -44,8 +44,8 @@ class Agent:
         Default: the service's.
     settings : dict, optional
         What is sent with each of its model calls: ``temperature``, ``top_p``, ``seed``, ``reasoning_effort``,
-        ``verbosity``, ``max_output_tokens``, and ``extra`` for what a server has of its own. They go over the service's;
-        None unsets what the service sets.
+        ``verbosity``, ``max_output_tokens``, and ``extra`` for what a server has of its own. They go over the
+        service's; None unsets what the service sets.
     tools : iterable of callable, optional
         Python functions, sync or async, that it may call beside the chat tools.
     mail : {"when_idle", "asap"}, default "when_idle"
@@ -115,7 +115,7 @@ class Agent:
         self._code = OwnCode(tools_from(tools), model, policy)
         self._spec = AgentSpec(
             name=name,
-            id=slug(name) if id is None and isinstance(name, str) else id,  # type: ignore[arg-type]
+            id=slug(name) if id is None and isinstance(name, str) else id,
             description=description,
             mission=mission,
             model=model_text(model),
@@ -198,7 +198,7 @@ class Agent:
 
     @property
     def model(self) -> ModelChoice:
-        """What it runs on: a name, an assistant, or None for the service's. May be set while it runs, as `mission` may."""
+        """What it runs on: a name, an assistant, or None for the service's. May be set while it runs."""
         return self._code.model
 
     @model.setter

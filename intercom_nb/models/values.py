@@ -66,7 +66,7 @@ def model_text(model: object) -> str | None:
         if not model.strip():
             raise ValueError(f"model={model!r}: it should be the name of a model, such as 'gpt-5-mini' or 'offline'")
         return model
-    if isinstance(model, Assistant) and isinstance(model.model, str) and not isinstance(model, type):
+    if isinstance(model, Assistant) and not isinstance(model, type):
         return model.model if model.model == OFFLINE_MODEL else code_text(model.model)
     raise TypeError(f"model={model!r}: it should be the name of a model, an assistant, or None")
 

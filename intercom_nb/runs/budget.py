@@ -2,8 +2,8 @@
 
 What a call may read is what the last one of that conversation read, as its server counted, and one token for every
 three bytes that were added; without such a count, one token for every three bytes of the whole request. What it may
-write is ``max_output_tokens`` of its settings where that is set, else the most that its model has written so far. Nothing here looks
-at a conversation as a whole: a state keeps a running count of its bytes.
+write is ``max_output_tokens`` of its settings where that is set, else the most that its model has written so far.
+Nothing here looks at a conversation as a whole: a state keeps a running count of its bytes.
 """
 
 import asyncio

@@ -37,7 +37,9 @@ class Conversations:
         self._store = store
         self._registry = registry
 
-    def take(self, tx: Transaction, state: AgentState, run: Run, mail: Sequence[Message], chat_list: str | None) -> None:
+    def take(
+        self, tx: Transaction, state: AgentState, run: Run, mail: Sequence[Message], chat_list: str | None
+    ) -> None:
         """Turn mail into one item of the conversation."""
         turn = turn_text((self._read(message) for message in mail), chat_list)
         self.extend(tx, state, run, [{"role": "user", "content": turn}])

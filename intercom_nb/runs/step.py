@@ -129,7 +129,7 @@ class Steps:
         async with self._tape.committing(state.agent.id):
             with self._store.transaction() as tx:
                 if reply is not None:
-                    self._count(state, run, reply := replace(reply, usd=self._prices.of(run.model, reply)))
+                    self._count(state, reply := replace(reply, usd=self._prices.of(run.model, reply)))
                     tx.add(self._fact(tx, state, run, reply, kind="compact"))
                     run.step, run.first_step = run.step + 1, run.first_step + 1
                 self._conversations.replace(tx, state, run, cut, by=items, how=how)
@@ -162,7 +162,7 @@ class Steps:
         state.doing = "acting"
         with self._store.transaction() as tx:
             if run.waiting_items is None:
-                self._count(state, run, reply)
+                self._count(state, reply)
                 tx.add(self._fact(tx, state, run, reply, waits=True))
                 run.waiting_items = reply.items
             for n, _, _ in todo:
@@ -199,7 +199,7 @@ class Steps:
 
     # -- committing -------------------------------------------------------------------------------------------------
 
-    def _count(self, state: AgentState, run: Run, reply: Reply) -> None:
+    def _count(self, state: AgentState, reply: Reply) -> None:
         """Count what a call has cost, and give back what was set aside for it; once for each call."""
         used = reply.usage
         for spent in (self._lifecycle.spent, state.spent):
@@ -248,7 +248,8 @@ class Steps:
     def _fingerprint(self, state: AgentState, run: Run, kind: str) -> str:
         self._conversations.of(state)
         tools = self._toolsets.of(state.agent).digest
-        made = state.chain.of("\n".join((kind, run.model.name, run.settings.to_json(), tools, run.instructions)))
+        conditions = f"{kind}\n{run.model.name}\n{run.settings.to_json()}\n{tools}\n{run.instructions}"
+        made = state.chain.of(conditions)
         state.chain.go_on(made)
         return made
 
@@ -274,7 +275,7 @@ class Steps:
     async def _commit(self, state: AgentState, run: Run, reply: Reply) -> None:
         with self._store.transaction() as tx:
             if run.waiting_items is None:
-                self._count(state, run, reply)
+                self._count(state, reply)
                 tx.add(self._fact(tx, state, run, reply))
             else:
                 tx.add(StepCommitted(run.run_id, run.step, tx.seq()))
@@ -314,7 +315,9 @@ class Steps:
             if known is None:
                 output = toolset.carry_out(call, hands)
                 self._write_call(tx, run, n, call, toolset.source_of(call), output)
-            text = output.text if known is None else known[0]
+                text = output.text
+            else:
+                text = known[0]
             outputs.append({"type": "function_call_output", "call_id": call.call_id, "output": text})
         return outputs
 

@@ -100,7 +100,7 @@ class Engine(Owner):
         self.models = models
         self.listeners = Listeners(runtime)
         rule = ContactRule(options.may_contact)
-        self.registry = Registry(advise=lambda asker: self.contacts.advice(asker), reaches=rule.allows)
+        self.registry = Registry(advise=self._advice, reaches=rule.allows)
         self.contacts = Contacts(self.registry, policy=options.contacts, rule=rule, embeddings=self._embeddings())
         self.inboxes = Inboxes(store.lock, lifecycle, runtime.ring, self.listeners.tell)
         self.guard = Courtesy() if options.courtesy else None
@@ -126,6 +126,9 @@ class Engine(Owner):
         self._keys: dict[str, Message] = {}
         self._show = show
         lifecycle.watch(self._write_halt)
+
+    def _advice(self, asker: Member | None) -> str:
+        return self.contacts.advice(asker)
 
     def _embeddings(self) -> Embeddings | None:
         model = self.options.embeddings
@@ -355,9 +358,12 @@ class Engine(Owner):
                 accepted = self.router.post(tx, message, receiver_id, sender_id, key=key)
                 if key is not None:
                     self._keys[key] = accepted
-                    tx.after(partial(self._keys.pop, key, None))
+                    tx.after(lambda: self._forget(key))
         tx.wait()
         return accepted
+
+    def _forget(self, key: str) -> None:
+        self._keys.pop(key, None)  # from here on the log's own index knows it
 
     def _accepted(self, key: str) -> Message | None:
         # What is not yet durable is in the dictionary; everything else the log's own index knows.

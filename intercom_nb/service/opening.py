@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from intercom_nb.environment import setting
-from intercom_nb.errors import LogError, MissingKeyError
+from intercom_nb.errors import LogDamagedError, LogError, MissingKeyError
 from intercom_nb.log.state import State, place_of, read_state
 from intercom_nb.log.store import Store
 from intercom_nb.members.own_code import tools_from
@@ -64,7 +64,9 @@ class Given:
         known = {one.name for one in fields(Options)}
         for name in self.others:
             if name not in known:
-                raise ValueError(f"options: there is no option {name!r}; right would be one of {', '.join(sorted(known))}")
+                raise ValueError(
+                    f"options: there is no option {name!r}; right would be one of {', '.join(sorted(known))}"
+                )
         return {**self.others, **named}
 
 
@@ -109,8 +111,7 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     runtime, lifecycle = InThread(path.stem), Lifecycle(Options().limits)
     store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
     try:
-        with store.reading() as query:
-            state = read_state(query, place_of(query, None))
+        state = _state_of(path, store)
         name = store.meta["name"]
         options = _options_of(path, state, anew)
         lifecycle.go_on_from(state.spent, state.seconds, options.limits)
@@ -128,6 +129,22 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
         store.close()
         raise
     return engine
+
+
+def _state_of(path: Path, store: Store) -> State:
+    """Return what a log says; values in it that cannot be are damage.
+
+    Raises
+    ------
+    LogDamagedError
+        If a value is not what it should be.
+    """
+    try:
+        with store.reading() as query:
+            return read_state(query, place_of(query, None))
+    except (ValueError, TypeError, LookupError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise LogDamagedError(path, f"holds a value that cannot be ({told}); go back to a copy of it") from None
 
 
 def _assistant(anew: Mapping[str, Any], models: Models) -> Assistant | None:
@@ -154,7 +171,9 @@ def _options_of(path: Path, state: State, anew: Mapping[str, Any]) -> Options:
     """Return the options of a log, with those given anew; what only code can give must be among them."""
     needed = Options.needed(state.options)
     if "contacts" in needed and "contacts" not in anew:
-        raise LogError(path, f"the function {needed['contacts']}() said whom its agents are shown; give it again: contacts=")
+        raise LogError(
+            path, f"the function {needed['contacts']}() said whom its agents are shown; give it again: contacts="
+        )
     if "may_contact" in needed and "may_contact" not in anew:
         raise LogError(path, "a rule said who may reach whom; give it again: may_contact=")
     if "model" in needed and "model" not in anew and "play" not in anew:

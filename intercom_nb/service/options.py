@@ -23,7 +23,12 @@ from intercom_nb.texts.names import checked_text, code_name, code_text
 
 __all__ = ["Options"]
 
-_NOT_KEPT = ("api_key", "client", "play", "record")  # keys never enter a log, and a client or a recording is no plain value
+_NOT_KEPT = (
+    "api_key",
+    "client",
+    "play",
+    "record",
+)  # keys never enter a log, and a client or a recording is no plain value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +70,8 @@ class Options:
         if self.client is not None and (self.base_url is not None or self.api_key is not None):
             msg = "client= says itself where it goes: leave base_url= and api_key= out"
             raise ValueError(msg)
-        if self.embeddings is not None and self.play is not None:
-            msg = "embeddings= cannot be played: leave it out, or play="
+        if self.embeddings is not None and (self.play is not None or self.record is not None):
+            msg = "embeddings= cannot be recorded or played: leave it out, or record= and play="
             raise ValueError(msg)
 
     def kept(self) -> dict[str, str]:
@@ -160,10 +165,12 @@ def _checked_chat_list(chat_list: object) -> str:
 
 
 def _checked_prices(prices: object) -> Mapping[str, Price]:
-    if not isinstance(prices, Mapping) or not all(
-        isinstance(name, str) and isinstance(price, Price) for name, price in prices.items()
-    ):
-        raise _wrong("prices", prices, "a dict of models' names and prices: {'my-model': Price(input=1, output=4)}")
+    right = "a dict of models' names and prices: {'my-model': Price(input=1, output=4)}"
+    if not isinstance(prices, Mapping):
+        raise _wrong("prices", prices, right)
+    for name, price in prices.items():
+        if not isinstance(name, str) or not isinstance(price, Price):
+            raise _wrong(f"prices[{name!r}]", price, f"a Price in {right}")
     return MappingProxyType(dict(prices))
 
 
@@ -204,7 +211,9 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "tags": _checked_tags,
 }
 
-_WRITE: Mapping[str, Callable[[Any], Any]] = {one.name: _same for one in fields(Options) if one.name not in _NOT_KEPT} | {
+_WRITE: Mapping[str, Callable[[Any], Any]] = {
+    one.name: _same for one in fields(Options) if one.name not in _NOT_KEPT
+} | {
     "model": model_text,
     "base_url": without_credentials,
     "settings": ModelSettings.as_dict,

@@ -190,7 +190,7 @@ class Loader:
         return str(found[0][0]) if found else ""
 
     def take_up(self) -> None:
-        """Write down that this process goes on with the log, and what that ends; then ring whoever has something to do."""
+        """Write down that this process goes on with the log, and what that ends; ring whoever has something to do."""
         engine, states = self._engine, self._engine.inboxes.states
         engine.store.take_up()
         cut_off = [state for state in states.values() if state.run is not None and not state.run.has_ended]
@@ -209,5 +209,3 @@ class Loader:
             engine.thread_logs.rewrite(engine.store)
         due = (s.agent.id for s in states.values() if (s.inbox or s.run is not None) and not s.is_halted)
         engine.inboxes.become_due(due)
-
-

@@ -63,7 +63,7 @@ class Running:
 
     @property
     def settings(self) -> ModelSettings:
-        """What is sent with each model call; may be set at any time, to a dict too, and counts from an agent's next run."""
+        """What is sent with each model call; may be set at any time, to a dict too, for runs that begin later."""
         return self._engine.options.settings
 
     @settings.setter

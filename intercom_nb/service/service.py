@@ -15,6 +15,7 @@ from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
 from intercom_nb.members.registry import Member, Registry
 from intercom_nb.messages import Message
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice
 from intercom_nb.models.prices import Price
 from intercom_nb.notebook import claim_name, note
@@ -36,8 +37,8 @@ class InterComService(Display):
     Parameters
     ----------
     name : str, optional
-        For the log, the thread logs and the threads; default ``intercom``. A cell that is run again stops the service it
-        made before; any other service of that name gets a number: ``intercom-2``.
+        For the log, the thread logs and the threads; default ``intercom``. A cell that is run again stops the service
+        it made before; any other service of that name gets a number: ``intercom-2``.
     model : str or assistant, optional
         What agents without a model of their own run on. Default: ``INTERCOM_MODEL`` where a key or a server is set
         (``OPENAI_API_KEY``, ``OPENAI_BASE_URL``; ``.env`` is read too), else the offline assistant.
@@ -144,7 +145,7 @@ class InterComService(Display):
     ) -> None:
         options = Options(
             model=model,
-            settings=settings,  # type: ignore[arg-type] - checked and made one value there
+            settings=ModelSettings.of(settings),
             limits=limits,
             base_url=base_url,
             api_key=api_key,
@@ -189,17 +190,17 @@ class InterComService(Display):
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
 
-        It goes on as it was: on the same model and server, with the same settings, within the same limits, of which what
-        was spent is spent. What is given here is an intervention: it counts from now on, and an event says so. Nothing
-        runs until `start` is called or a ``with`` block is entered, and nothing is asked of any server before.
+        It goes on as it was: on the same model and server, with the same settings, within the same limits, of which
+        what was spent is spent. What is given here is an intervention: it counts from now on, and an event says so.
+        Nothing runs until `start` is called or a ``with`` block is entered, and nothing is asked of any server before.
 
         Parameters
         ----------
         path : str or Path
             A log, as `log` names it.
         model : str or assistant, optional
-            Another one to go on with; ``offline`` goes on without a server. An assistant of yours is not in the log: it is
-            to be given again.
+            Another one to go on with; ``offline`` goes on without a server. An assistant of yours is not in the log:
+            it is to be given again.
         tools : iterable of callable
             The functions that its agents have as tools or contacts: functions are not in the log, only their names.
         settings, limits : optional
@@ -263,7 +264,7 @@ class InterComService(Display):
         return len(self.registry)
 
     def __bool__(self) -> bool:
-        """A service without agents is one, too."""
+        """Return True: a service without agents is one, too."""
         return True
 
     def __contains__(self, given: object) -> bool:

@@ -122,9 +122,7 @@ def facts_since(query: Query, seq: int = 0, *, texts: int = TEXTS) -> Facts:
     return {
         "agents": _agents(row for row in _all_agents(query) if row[0][-1] > seq),
         "chats": _dicts(query(f"{_CHATS} ORDER BY seq")),  # all of them: there are few, and one may have another admin
-        "memberships": _lists(
-            query(f"{_MEMBERSHIPS} WHERE seq > ?1 OR until_seq > ?1 ORDER BY seq", seq)
-        ),
+        "memberships": _lists(query(f"{_MEMBERSHIPS} WHERE seq > ?1 OR until_seq > ?1 ORDER BY seq", seq)),
         "messages": _messages(query, seq, texts),
         "runs": _lists(runs),
         "events": _lists(query(_EVENTS, seq)),

@@ -35,7 +35,7 @@ def test_a_folder_is_an_agent(tmp_path):
     write(tmp_path, "expert", mission="Help.", settings='{"name": "Marketing Expert", "mail": "asap"}')
     write(tmp_path, "_draft")
 
-    agents = [(a.name, a.id, a.description, a.mission, a.mail) for a in load_agents(tmp_path)]
+    agents = [(a.name, a.id, a.description, a.mission, a.spec.mail) for a in load_agents(tmp_path)]
 
     assert agents == [
         ("Founder", "boss", "Founder.", "Market it.", "when_idle"),
@@ -84,21 +84,8 @@ def look_up(city: str) -> str:
 
 
 def shown(agents):
-    """Return all that makes an agent."""
-    told = (
-        "name",
-        "id",
-        "description",
-        "mission",
-        "instructions",
-        "model",
-        "mail",
-        "begins",
-        "team",
-        "notes",
-        "context",
-    )
-    return [(*(getattr(a, what) for what in told), [tool.name for tool in a.tools]) for a in agents]
+    """Return all that agents are."""
+    return [agent.spec for agent in agents]
 
 
 def documents(folder, **files):
@@ -138,7 +125,7 @@ def test_settings_name_tools_and_who_begins(tmp_path):
     (agent,) = load_agents(tmp_path, tools=[look_up])
 
     assert [tool.function for tool in agent.tools] == [look_up]
-    assert (agent.begins, agent.model) == (True, "m")
+    assert (agent.spec.begins, agent.model) == (True, "m")
 
 
 def test_documents_are_given_in_frames_that_they_cannot_forge(tmp_path):
@@ -228,7 +215,7 @@ def an_agent(draw):
     settings = {
         "description": draw(TEXT),
         "id": draw(st.none() | st.from_regex(r"[a-z]{1,9}", fullmatch=True)),
-        "model": draw(st.none() | TEXT),
+        "model": draw(st.none() | TEXT.filter(str.strip)),
         "tools": draw(st.sampled_from([(), (look_up,)])),
         "mail": draw(st.sampled_from(["when_idle", "asap"])),
         "team": draw(st.sampled_from(["", "studio", "studio/design"])),
@@ -324,7 +311,7 @@ def test_the_builder_tells_what_is_new_changed_and_up_to_date(tmp_path):
     assert (done.applied, done.agents) == (True, first.agents)
     ann, bob, cid, guest = second.agents
     assert (ann.state, ann.changes) == ("changed", ("files", "description"))
-    assert ann.left == ("model 'none' where the folder has 'm'", "tools 'none' where the folder has 'look_up'")
+    assert ann.left == ("model 'none' where the folder has 'm'", "tools 'none' where the folder has ('look_up',)")
     assert bob.text == "changed: left as it is: name 'Bob' where the folder has 'Robert'"
     assert (cid.state, guest.text) == ("new", "no folder")
     assert [(a.name, bool(a.changes), bool(a.left)) for a in third.agents if a.changes or a.left] == [

@@ -71,7 +71,7 @@ def test_an_edit_of_somebody_else_is_seen_at_once(scripted):
     """Who begins to fit is shown, and who no longer does is not; the others keep their places."""
     intercom = scripted(contacts="relevant")
     intercom.add(
-        Agent("Owner", mission="Find a beekeeper."),
+        Agent("Host", mission="Find a beekeeper."),
         *(Agent(f"B{n}", description=f"A beekeeper of village {n}.") for n in range(10)),
         *(Agent(f"N{n}", description=f"A plumber of village {n}.") for n in range(90)),
     )
@@ -94,7 +94,7 @@ def test_those_of_one_kind_do_not_fill_a_list(scripted):
         "Florist": "Ties flowers for weddings",
     }
     intercom.add(
-        Agent("Owner", mission="Prepare a wedding: cakes, songs and flowers."),
+        Agent("Host", mission="Prepare a wedding: cakes, songs and flowers."),
         *(
             Agent(f"{trade} {town}", description=f"{what} in {town}.")
             for trade, what in matters.items()

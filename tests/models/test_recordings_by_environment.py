@@ -179,7 +179,7 @@ def test_a_service_that_calls_no_model_has_a_recording_too(monkeypatch):
     monkeypatch.setenv("INTERCOM_RECORD", FOLDER)
     with InterComService("Silent one") as intercom:
         pass
-    with InterComService.open(intercom.log):
+    with InterComService.open(intercom.log, model="offline"):
         pass
     assert sorted(path.name for path in Path(FOLDER).iterdir()) == ["silent-one.2.jsonl", "silent-one.jsonl"]
 

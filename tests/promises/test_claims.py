@@ -201,7 +201,7 @@ def test_what_a_failing_agent_would_have_said_is_all_that_is_missing():
         reason = intercom.wait(60)
         said = {(message.sender_id, message.receiver_id) for message in intercom.messages if message.sender_id}
         ended = intercom._store.rows("SELECT agent_id, COUNT(*) FROM runs WHERE reason = 'failed' GROUP BY agent_id")
-        pending = intercom._store.rows("SELECT agent_id FROM deliveries WHERE state = 'pending'")
+        pending = intercom._store.rows("SELECT agent_id FROM deliveries WHERE until_seq IS NULL")
 
     assert reason == "failed"
     assert said == {("ann", "bob"), ("ann", "cid"), ("ann", "dan"), ("bob", "ann"), ("dan", "ann")}
@@ -375,7 +375,7 @@ def test_objects_show_themselves_and_the_log_is_tables_and_a_graph():
         ann, chat = intercom["<b>Ann</b>"], intercom["chat-1"]
         shown = [intercom, ann, intercom["bob"], chat]
         lines = [repr(thing) for thing in shown]
-        pages = "".join(thing.as_html() for thing in shown)
+        pages = "".join(thing._as_html() for thing in shown)
         frame, matrix, traffic = messages_df(intercom), who_to_whom(intercom), graph(intercom)
 
     assert all("\n" not in line and "0x" not in line for line in lines)

@@ -64,7 +64,7 @@ def snapshot(intercom):
     """Return everything that a log should bring back."""
     members = intercom.registry.members
     agents = intercom.registry.get_agents()
-    desks = intercom._runs.desks
+    desks = intercom._engine.inboxes.states
     spent = intercom.spent
     return {
         "members": [(type(m).__name__, m.id, m.name, m.description) for m in members],
@@ -84,7 +84,7 @@ def snapshot(intercom):
 
 def expected_deliveries(query):
     """Return who should have received what: whoever was a member when it was accepted, but for its sender."""
-    stays = query("SELECT chat_id, agent_id, joined_seq, left_seq FROM memberships")
+    stays = query("SELECT chat_id, agent_id, seq, until_seq FROM memberships")
     return {
         (seq, member_id)
         for seq, chat_id, receiver_id, sender_id in query("SELECT seq, chat_id, receiver_id, sender_id FROM messages")
@@ -123,10 +123,10 @@ def check_conversation(items, messages, taken):
 def check_log(intercom, *, quiet):
     """Check what holds in every state of a log, and what else holds when nobody has anything to do."""
     with intercom._store.lock, intercom._store.reading() as query:
-        rows = query("SELECT seq, agent_id, state FROM deliveries ORDER BY agent_id, seq")
+        rows = query("SELECT seq, agent_id, until_seq FROM deliveries ORDER BY agent_id, seq")
         expected = expected_deliveries(query)
         places = query("SELECT agent_id, idx, payload FROM items ORDER BY agent_id, idx")
-        open_runs = query("SELECT COUNT(*) FROM runs WHERE ended_seq IS NULL")[0][0]
+        open_runs = query("SELECT COUNT(*) FROM runs WHERE until_seq IS NULL")[0][0]
     messages = {m.seq: m for m in intercom.messages}
 
     assert Counter(expected) == Counter((seq, agent_id) for seq, agent_id, _ in rows)
@@ -134,10 +134,10 @@ def check_log(intercom, *, quiet):
     for agent_id in agent_ids:
         own = [(idx, json.loads(payload)) for owner, idx, payload in places if owner == agent_id]
         assert list(range(len(own))) == [idx for idx, _ in own]
-        taken = [seq for seq, receiver, state in rows if receiver == agent_id and state == "consumed"]
+        taken = [seq for seq, receiver, until in rows if receiver == agent_id and until is not None]
         check_conversation([item for _, item in own], messages, taken)
     if quiet:
-        assert [row for row in rows if row[2] == "pending"] == []
+        assert [row for row in rows if row[2] is None] == []
         assert open_runs == 0
         assert ["idle"] * len(agent_ids) == [agent.status for agent in intercom.registry]
     return {seq: {agent_id for s, agent_id in expected if s == seq} for seq in messages}
@@ -237,7 +237,7 @@ class Conversations(RuleBasedStateMachine):
         agent_id = self.pick(who, self.agents)
         mission = self.unique("mission")
         if agent_id == "nobody":
-            self.attempt(allowed=False, act=lambda: self.intercom["agent_id"].mission = mission)
+            self.attempt(allowed=False, act=lambda: setattr(self.intercom[agent_id], "mission", mission))
         else:
             self.intercom[agent_id].mission = mission
             self.missions[agent_id].append(mission)
@@ -390,7 +390,7 @@ class Conversations(RuleBasedStateMachine):
         """Compare the log with the model."""
         heard = check_log(self.intercom, quiet=quiet)
         assert self.heard == {seq: heard[seq] for seq in self.heard}
-        versions = self.intercom.store.rows("SELECT agent_id, mission FROM agents WHERE kind = 'agent' ORDER BY seq")
+        versions = self.intercom._store.rows("SELECT agent_id, mission FROM agents WHERE kind = 'agent' ORDER BY seq")
         for agent_id, missions in self.missions.items():
             assert missions == [mission for owner, mission in versions if owner == agent_id]
 

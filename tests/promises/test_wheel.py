@@ -26,7 +26,7 @@ print(json.dumps({
     "path": sys.path,
     "versions": [intercom_nb.__version__, importlib.metadata.version("intercom_nb")],
     "casts": [[agent.name for agent in cast(demo)] for demo in (1, 2)],
-    "begins": [agent.name for agent in cast(1) if agent.begins],
+    "begins": [agent.name for agent in cast(1) if agent.spec.begins],
     "typed": (files / "py.typed").is_file(),
     "static": {one.name: len(one.read_bytes()) for one in static.iterdir() if one.is_file()} if static.is_dir() else {},
 }))

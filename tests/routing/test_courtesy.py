@@ -121,7 +121,7 @@ def told(intercom, agent_id):
 
 def kept(intercom):
     """Return how many deliveries are pending in the log."""
-    return intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")[0][0]
+    return intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE until_seq IS NULL")[0][0]
 
 
 # -- what is stopped, and what is not --
@@ -214,13 +214,13 @@ def test_a_group_may_agree_one_after_the_other(scripted):
     for n in range(5):
         chat_message = intercom.send_message("Agreed!", chat.id, f"a{n}")
     first = kept(intercom)
-    waiting = intercom._router.waits(chat_message)
+    waiting = intercom._engine.router.waits(chat_message)
     for n in range(5):
         chat_message = intercom.send_message("Great, thanks!", chat.id, f"a{n}")
 
     assert not waiting
     assert first == 6 * 4
-    assert intercom._router.waits(chat_message)
+    assert intercom._engine.router.waits(chat_message)
     assert intercom.release(chat.id) == 1
 
 
@@ -269,7 +269,7 @@ def test_a_person_lets_it_go_on(scripted, how):
     assert released is not None
     assert intercom.wait(60) == "courtesy"
     assert len(intercom.messages) > before + 2
-    assert intercom._store.rows("SELECT COUNT(*), COUNT(released_seq) FROM holds") == [(2, 1)]
+    assert intercom._store.rows("SELECT COUNT(*), COUNT(until_seq) FROM holds") == [(2, 1)]
 
 
 def test_release_of_somebody_else_releases_nothing(scripted):
@@ -318,7 +318,7 @@ def test_what_waits_still_waits_after_the_log_was_opened_again(scripted, tmp_pat
         assert again.release() == 1
         assert again.wait(60) == "courtesy"
         assert len(again.messages) > said
-    with opened(intercom.log, courtesy=False, limits=Limits(runs=40)) as off:
+    with opened(intercom.log, options={"courtesy": False}, limits=Limits(runs=40)) as off:
         assert off.wait(60) == "runs"
 
 
@@ -331,7 +331,7 @@ def test_a_loop_that_is_cut_off_anywhere_ends_as_soon_as_one_that_is_not(scripte
     intercom.wait(60)
     intercom.stop()
 
-    with opened(intercom.log) as again:
+    with opened(intercom.log, limits=Limits()) as again:
         assert again.wait(60) == "courtesy"
         said = [message for message in again.messages if message.sender_id is not None]
         assert len(said) == 5

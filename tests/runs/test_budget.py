@@ -7,6 +7,7 @@ import math
 import pytest
 
 from intercom_nb import Agent, Fail, InterComService, Limits, Price, ScriptedAssistant, call
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Models, Usage
 from intercom_nb.models.prices import Prices
 from intercom_nb.runs.agent_state import AgentState, Run
@@ -141,7 +142,7 @@ def test_a_pause_while_calls_wait_for_room_and_resume_goes_on():
 
 def test_what_may_be_written_counts_where_it_is_set(scripted):
     """With max_output_tokens a budget that could be passed by one long answer allows no call; the field is sent."""
-    intercom = crowd(scripted, 1, limits=Limits(tokens=20_000), max_output_tokens=19_000)
+    intercom = crowd(scripted, 1, limits=Limits(tokens=20_000), settings={"max_output_tokens": 19_000})
     intercom.start()
 
     assert intercom.wait(60) == "tokens"
@@ -157,7 +158,7 @@ def test_the_estimate_follows_what_the_server_counts():
     models, lifecycle = Models("offline"), Lifecycle(Limits())
     budget = Budget(lifecycle, Prices({}), None, waits=True)
     desk = AgentState(Agent("Ann"), conversation=[], bytes=2_000, tool_bytes=900)
-    run = Run("run-1", "x" * 100, models.named(None), 0, None)
+    run = Run("run-1", "x" * 100, models.named(None), ModelSettings(), 0, None)
 
     first = budget.tokens_of(desk, run)
     budget.measure(desk, run, Usage(640, 0, 12))
@@ -172,12 +173,12 @@ def test_reservations_are_given_back_in_whatever_order_calls_end():
     """Two hundred tasks reserve and release; at no time is more set aside than the limit allows."""
     lifecycle = Lifecycle(Limits(tokens=1_000))
     lifecycle.run()
-    budget = Budget(lifecycle, Prices({}), 10, waits=True)
+    budget = Budget(lifecycle, Prices({}), None, waits=True)
     model, seen = Models("offline").named(None), []
 
     async def one(n):
         desk = AgentState(Agent(f"A{n}"), conversation=[], bytes=3 * (n % 50))
-        run = Run("run", "", model, 0, None)
+        run = Run("run", "", model, ModelSettings.of({"max_output_tokens": 10}), 0, None)
         for _ in range(5):
             assert await budget.reserve(desk, run)
             seen.append(sum(need.tokens for need in budget._reserved.values()))
@@ -263,7 +264,7 @@ def test_each_agent_is_told_once_to_wrap_up(scripted):
     assert "90% of the turns that you all together may use" in told["bob"][0]
     assert [m.receiver_id for m in intercom.messages if "Wrap up" in m.text] == ["ann", "bob"]
     assert intercom.reason == "quiet"
-    assert intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'") == [(0,)]
+    assert intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE until_seq IS NULL") == [(0,)]
     assert intercom.spent.messages == len(intercom.messages)
 
 

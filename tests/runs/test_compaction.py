@@ -250,7 +250,7 @@ def test_a_reopened_log_gives_the_compacted_conversation(scripted, tmp_path, tur
     with InterComService.open(intercom.log, model=model) as again:
         assert again["ann"].conversation == before
         assert again["ann"].history == history
-        assert again["ann"].context == 5_000
+        assert again["ann"].spec.context == 5_000
         assert talk(again, 6) == "quiet"
         assert again["ann"].history[: len(history)] == history
         for request in model.requests:

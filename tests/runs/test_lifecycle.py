@@ -64,12 +64,12 @@ def until(condition, timeout: float = 60.0) -> bool:
 
 def unread(intercom) -> int:
     """Return the number of pending deliveries in the log."""
-    return intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")[0][0]
+    return intercom._store.rows("SELECT COUNT(*) FROM deliveries WHERE until_seq IS NULL")[0][0]
 
 
 def unfinished(intercom) -> int:
     """Return the number of unfinished runs in the log."""
-    return intercom._store.rows("SELECT COUNT(*) FROM runs WHERE ended_seq IS NULL")[0][0]
+    return intercom._store.rows("SELECT COUNT(*) FROM runs WHERE until_seq IS NULL")[0][0]
 
 
 # -- threads --
@@ -305,7 +305,7 @@ def test_stop_during_a_model_call_returns_at_once_and_open_goes_on_with_the_run(
     with InterComService.open(intercom.log, model=fast) as again:
         assert again.wait(60) == "quiet"
         assert fast.requests == slow.requests
-        assert again._store.rows("SELECT COUNT(*), MAX(reason) FROM runs") == [(1, "silent")]
+        assert again._store.rows("SELECT attempt, reason FROM runs") == [(1, "stopped"), (2, "silent")]
         assert again["ann"].conversation[-1] == {"role": "assistant", "content": "Here I am."}
 
 
@@ -552,7 +552,7 @@ def test_a_run_that_meets_its_limit_of_steps_ends_and_the_service_goes_on(script
     endless.enqueue("Ann", "Enough.")
     intercom["ann"].send_message("Stop it.")
     assert intercom.wait(60) == "quiet"
-    assert intercom._store.rows("SELECT reason FROM runs ORDER BY began_seq") == [("steps",), ("silent",), ("silent",)]
+    assert intercom._store.rows("SELECT reason FROM runs ORDER BY seq") == [("steps",), ("silent",), ("silent",)]
 
 
 def test_a_conversation_cut_off_by_the_limit_of_steps_is_whole(scripted):
@@ -619,19 +619,18 @@ def test_an_agent_belongs_to_one_service(scripted):
     assert len(two.registry) == 0
 
 
-def test_a_service_of_the_same_name_replaces_the_first(tmp_path, capsys):
-    """One visible note, one service, and the first log can be opened."""
-    first = InterComService("same", model=ScriptedAssistant(), logs=tmp_path)
-    first.start()
+def test_a_service_of_a_name_that_is_taken_gets_a_number(tmp_path, capsys):
+    """Where no cell is known nobody is replaced; a name is free again once its service has stopped."""
+    with InterComService("same", model=ScriptedAssistant(), logs=tmp_path) as first:
+        with InterComService("same", model=ScriptedAssistant(), logs=tmp_path) as second:
+            assert (first.name, second.name, first.status) == ("same", "same-2", first.status)
+            assert len(ours()) == 4
+        with InterComService(model=ScriptedAssistant(), logs=None) as unnamed:
+            assert unnamed.name == "intercom"
+    with InterComService("same", model=ScriptedAssistant(), logs=tmp_path) as third:
+        assert third.name == "same"
 
-    with InterComService("same", model=ScriptedAssistant(), logs=tmp_path) as second:
-        noted = capsys.readouterr().err
-        assert (first.state, second.state) == ("stopped", "running")
-        assert len(ours()) == 2
-
-    assert noted.count("\n") == 1
-    assert str(first.log) in noted
-    InterComService.open(first.log, model=ScriptedAssistant()).stop()
+    assert capsys.readouterr().err == ""
 
 
 def test_a_service_that_could_not_be_made_does_not_spoil_its_name(tmp_path):

@@ -20,7 +20,6 @@ from intercom_nb import (
     UnknownIdError,
     call,
 )
-from logs import thread_logs_of
 
 
 def cast(*names):
@@ -80,7 +79,7 @@ def test_a_key_is_accepted_once(scripted):
     first = intercom.send_message("Hello", "bob", "ann", key="greeting")
     second = intercom.send_message("Hello again", "bob", "ann", key="greeting")
     intercom.stop()
-    again = InterComService.open(intercom.log)
+    again = InterComService.open(intercom.log, model="offline")
     third = again.send_message("Hello", "bob", "ann", key="greeting")
     n_messages = len(again.messages)
     again.stop()
@@ -138,7 +137,7 @@ def test_a_mission_may_change_while_it_runs(scripted):
     ann.begin()
     intercom.wait(60)
     versions = intercom._store.rows("SELECT version, mission, description FROM agents ORDER BY version")
-    used = intercom._store.rows("SELECT agent_version FROM runs ORDER BY began_seq")
+    used = intercom._store.rows("SELECT agent_version FROM runs ORDER BY seq")
 
     assert versions == [(1, "First.", ""), (2, "Second.", ""), (3, "Second.", "Seconds things.")]
     assert used == [(1,), (3,)]
@@ -197,7 +196,7 @@ def test_opening_goes_on_where_it_stopped(scripted):
 
     assert (state, reason) == ("new", "quiet")
     assert again.name == "first"
-    assert [(a.name, a.mission, a.mail, len(a.tools)) for a in again.registry][:1] == [("Ann", "Plan.", "asap", 1)]
+    assert [(a.name, a.mission, a.spec.mail, len(a.tools)) for a in again.registry][:1] == [("Ann", "Plan.", "asap", 1)]
     assert again["chat-1"].members == ("ann", "bob", "cid")
     assert "Hello" in bob.conversation[0]["content"]
 
@@ -214,7 +213,6 @@ def test_the_log_is_one_file_in_the_folder_that_was_named(scripted, monkeypatch,
     assert default.parent.resolve() == (tmp_path / "logs").resolve()
     assert setting.parent == tmp_path / "set"
     assert memory.log is None
-    assert thread_logs_of(memory) is None
     assert given.name.endswith("-test.db")
 
 
@@ -256,8 +254,8 @@ def test_every_mistake_in_a_cell_raises_at_once_in_one_sentence(scripted, tmp_pa
         (MissingKeyError, "OPENAI_API_KEY", lambda: InterComService("x", model="gpt-5-mini")),
         (MissingKeyError, "'gpt-5-mini'", lambda: intercom.add(Agent("New", model="gpt-5-mini"))),
         (LogError, "THREAD_LOGS_PATH", lambda: InterComService("x", logs=tmp_path / "file")),
-        (LogError, "no such log", lambda: InterComService.open(tmp_path / "none.db")),
-        (LogInUseError, "another service", lambda: InterComService.open(intercom.log)),
+        (LogError, "no such log", lambda: InterComService.open(tmp_path / "none.db", model="offline")),
+        (LogInUseError, "another service", lambda: InterComService.open(intercom.log, model="offline")),
         (TypeError, "add_person", lambda: intercom.add("Ann")),
         (TypeError, "mission=5", lambda: setattr(intercom["ann"], "mission", 5)),
         (ValueError, "asap", lambda: Agent("x", mail="now")),
@@ -304,8 +302,8 @@ def test_a_log_of_a_later_schema_is_refused(scripted):
         log.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     log.close()
 
-    with pytest.raises(NewerLogError, match=r"schema is 99.*up to 1"):
-        InterComService.open(intercom.log)
+    with pytest.raises(NewerLogError, match=r"schema is 99.*up to 2"):
+        InterComService.open(intercom.log, model="offline")
 
 
 def test_an_agent_runs_in_one_service(scripted):

@@ -37,6 +37,7 @@ from intercom_nb.texts.instructions import identity
 
 __all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "Reply", "ScriptedAssistant", "call"]
 
+
 @dataclass(frozen=True, slots=True)
 class Fail:
     """A scripted HTTP failure.

@@ -207,7 +207,9 @@ def _fitting_group(ids: set[str], wanted: AbstractSet[str], entries: Sequence[Ch
 # Answering, and summing up
 
 
-def _replies(frames: Sequence[Incoming], who: tuple[str, str, str], past: Past, entries: Sequence[ChatEntry]) -> list[Call]:
+def _replies(
+    frames: Sequence[Incoming], who: tuple[str, str, str], past: Past, entries: Sequence[ChatEntry]
+) -> list[Call]:
     """Return the summaries that are due and the answers: one message for each chat at most."""
     messages = _summaries(past, entries)
     for frame in _requests(frames, past):
