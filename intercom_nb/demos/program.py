@@ -87,7 +87,7 @@ def run(
 
 def line(intercom: InterComService, message: Message) -> str:
     """Return a message as one line of a transcript."""
-    name = intercom.name_of
+    name = intercom.registry.name_of
     if message.sender_id is None:
         return f"(the program) → {name(message.receiver_id)}\n    {message.text}\n"
     to = name(message.receiver_id)
@@ -99,7 +99,7 @@ def line(intercom: InterComService, message: Message) -> str:
 
 def as_json(demo: int, intercom: InterComService) -> dict[str, Any]:
     """Return a finished demo as one object: what was said, by name, and who wrote to whom."""
-    name = intercom.name_of
+    name = intercom.registry.name_of
     return {
         "demo": demo,
         "model": intercom.model,
