@@ -68,7 +68,7 @@ def snapshot(intercom):
     spent = intercom.spent
     return {
         "members": [(type(m).__name__, m.id, m.name, m.description) for m in members],
-        "agents": [(a.id, a.mission, a.version, a.mail, a.status) for a in agents],
+        "agents": [(a.id, a.mission, intercom.registry.version_of(a.id), a.spec.mail, a.status) for a in agents],
         "chats": [(c.id, c.name, c.description, c.admin_id, c.members) for c in intercom.registry.chats],
         "chat lists": {m.id: intercom.get_chat_list_for(m.id) for m in members},
         "pending": {a.id: list(desks[a.id].inbox) for a in agents},
