@@ -37,7 +37,7 @@ screenshots: $(STAMP)  ## Draw the pictures of the views again: docs/dashboard.p
 	$(OFFLINE) CI=true $(BIN)/python -m pytest tests/browser/test_screenshots.py
 	cp build/screenshots/dashboard.png docs/dashboard.png
 
-js: js/node_modules/.package-lock.json  ## Install what the views' script is built and tested with (needs Node 20 and npm)
+js: js/node_modules/.package-lock.json  ## Install what the views' script is built, checked and tested with (needs Node 20 and npm)
 
 js/node_modules/.package-lock.json: js/package-lock.json
 	cd js && npm ci --ignore-scripts --no-audit --no-fund

@@ -31,6 +31,7 @@ Facts: TypeAlias = dict[str, list[Any]]
 LONGEST = 20_000  # characters of one text; the rest is sent when somebody asks for it
 TEXTS = 500  # messages sent with their texts at once
 
+# The order of the columns is the order of the wire: js/src/wire/facts.js gives each its name on the other side.
 _AGENTS = """
 SELECT a.agent_id, name, kind, description, mission, first, model, a.seq FROM agents AS a
 JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first, MIN(rowid) AS place FROM agents GROUP BY agent_id)
@@ -158,8 +159,8 @@ def _messages(query: Query, seq: int, texts: int) -> list[list[Any]]:
     since = newest[0][0] if newest else seq + 1
     rows = _lists(query(_MESSAGES, since if texts else 2**62, seq))
     for row in rows[-texts:] if texts else ():
-        row[7] = len(row[6])  # SQLite counts up to the first NUL only
-        row[6] = row[6][:LONGEST]
+        *_, text, _ = row
+        row[-2:] = text[:LONGEST], len(text)  # SQLite counts up to the first NUL only
     return rows
 
 

@@ -1,19 +1,20 @@
 /** A rendered view: the dashboard of all parts, or one part alone; and whether anybody can see it. */
-import { Agents } from "./agents.js";
-import { Controls } from "./controls.js";
-import { freshId, h } from "./dom.js";
-import { Graph } from "./graph.js";
-import { Reply } from "./reply.js";
-import { Slider } from "./slider.js";
+import { Agents } from "./parts/agents.js";
+import { Controls } from "./parts/controls.js";
+import { freshId, h } from "./draw/dom.js";
+import { Graph } from "./parts/graph.js";
+import { Reply } from "./parts/reply.js";
+import { Slider } from "./parts/slider.js";
 import { Stage } from "./stage.js";
-import { Timeline } from "./timeline.js";
-import { Transcript } from "./transcript.js";
+import { Timeline } from "./parts/timeline.js";
+import { Transcript } from "./parts/transcript.js";
 
+/** @type {Record<string, new (stage: Stage) => import("./stage.js").Part>} */
 const ALONE = { transcript: Transcript, graph: Graph, agents: Agents, timeline: Timeline };
 
 /**
  * Draw a view of a source into an element.
- * @param {any} source
+ * @param {import("./wire/facts.js").Source} source
  * @param {HTMLElement} el
  * @param {{part?: string, focus?: string, title?: string, page?: boolean}} [given]
  * @returns {() => void} takes it away again and says goodbye
@@ -34,6 +35,7 @@ export function mount(source, el, { part = "dashboard", focus = "", title = "", 
   };
 }
 
+/** @param {Stage} stage @param {string} part */
 function alone(stage, part) {
   const main = stage.add(new ALONE[part](stage));
   const below = [];
@@ -42,8 +44,9 @@ function alone(stage, part) {
   return [h("div.icnb-alone", {}, main, ...below)];
 }
 
+/** @param {Stage} stage @param {string} title */
 function whole(stage, title) {
-  const add = (Part) => stage.add(new Part(stage));
+  const add = (/** @type {new (stage: Stage) => import("./stage.js").Part} */ Part) => stage.add(new Part(stage));
   const head = stage.add(new Controls(stage, title));
   return [
     h("div.icnb-board", {},
@@ -55,12 +58,12 @@ function whole(stage, title) {
   ];
 }
 
-/** Tell whether an element can be seen: it is on the screen, and the tab is in front. */
+/** Tell whether an element can be seen: it is on the screen, and the tab is in front. @param {Element} root @param {(visible: boolean) => void} tell */
 function watch(root, tell) {
   let inside = true;
   const say = () => tell(inside && document.visibilityState !== "hidden");
   const observer = new IntersectionObserver((entries) => {
-    inside = entries.at(-1).isIntersecting;
+    inside = entries[entries.length - 1].isIntersecting;
     say();
   });
   observer.observe(root);

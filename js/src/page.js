@@ -1,6 +1,6 @@
 /** The entry for a shared page: the same views, fed by what lies in the page itself. */
 import { mount } from "./dashboard.js";
-import { PageSource } from "./page_source.js";
+import { PageSource } from "./wire/page_source.js";
 
 /**
  * Draw the dashboard of a shared page.

@@ -1,18 +1,20 @@
 /** What the parts of one rendered view share: the log, the moment they show, what is chosen, and when each is drawn. */
-import { Edges } from "./edges.js";
-import { agentStates } from "./past.js";
-import { Texts } from "./texts.js";
+import { Edges } from "./log/edges.js";
+import { agentStates } from "./log/past.js";
+import { Texts } from "./log/texts.js";
 
 /**
- * @typedef {import("./log.js").Change & {moment?: boolean, chosen?: boolean}} Seen
+ * @typedef {import("./wire/facts.js").Change & {moment?: boolean, chosen?: boolean}} Seen
+ * @typedef {import("./wire/facts.js").Source} Source
  * @typedef {{el: HTMLElement, update: (change: Seen) => void, every?: number, destroy?: () => void}} Part
+ * @typedef {{part: Part, pending: Seen|null, drawn: number, cost: number}} Entry
  */
 
 /** A part that took long to draw waits this many times as long before it is drawn again. */
 const SHARE = 8;
 
 export class Stage {
-  /** @param {any} source @param {{focus?: string}} [given] */
+  /** @param {Source} source @param {{focus?: string}} [given] */
   constructor(source, { focus = "" } = {}) {
     this.source = source;
     this.log = source.log;
@@ -26,9 +28,13 @@ export class Stage {
     this.inboxSeen = 0;
     this.edges = new Edges(this.log);
     this.texts = new Texts(source);
+    /** @type {Entry[]} */
     this.parts = [];
+    this.closed = false;
     this.frame = 0;
+    /** @type {ReturnType<typeof setTimeout>|0} */
     this.timer = 0;
+    /** @type {Map<string, import("./log/past.js").AgentState>|null} */
     this.states = null;
     this.unlisten = source.onFacts((change) => this.#changed(change));
   }
@@ -74,6 +80,7 @@ export class Stage {
     return this.log.people.filter((id) => this.log.agents.has(id));
   }
 
+  /** @param {Seen} change */
   #changed(change) {
     this.states = null;
     for (const entry of this.parts) entry.pending = { ...entry.pending, ...change };
@@ -85,7 +92,7 @@ export class Stage {
     this.frame = requestAnimationFrame((time) => this.#draw(time));
   }
 
-  // Each part is drawn no more often than it asked for, unless a person did something.
+  /** Each part is drawn no more often than it asked for, unless a person did something. @param {number} time */
   #draw(time) {
     this.frame = 0;
     let soonest = Infinity;

@@ -1,6 +1,6 @@
 /** A small log: four agents, a group that one of them leaves, a word from the program, and a failed run. */
 export function demo() {
-  const agent = (id, name, seq) => ({ id, name, kind: "agent", description: "", mission: "", colour: "", seq, model: null });
+  const agent = (id, name, seq) => ({ id, name, kind: "agent", description: "", mission: "", colour: "#0072b2", seq, model: null });
   return {
     agents: [agent("a", "Ann", 1), agent("b", "Ben", 2), agent("c", "Cleo", 2), agent("d", "Dan", 2)],
     chats: [{ id: "g", name: "Group", description: "", admin: "a", seq: 3 }],

@@ -1,10 +1,11 @@
 /** The arithmetic of the graph and the timeline. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Glass, marks, nearest, stretch, ticks } from "../src/lanes.js";
-import { Layout } from "../src/layout.js";
-import { Log } from "../src/log.js";
-import { labelPlaces, strand, strokeWidth } from "../src/strokes.js";
+import { Glass, marks, nearest, stretch, ticks } from "../src/log/lanes.js";
+import { tickLabel } from "../src/draw/format.js";
+import { Layout } from "../src/draw/layout.js";
+import { Log } from "../src/log/log.js";
+import { labelPlaces, strand, strokeWidth } from "../src/draw/strokes.js";
 import { demo } from "./demo.js";
 
 test("marks that share their pixels are one", () => {
@@ -29,8 +30,19 @@ test("a stretch of time follows the end until somebody moves it", () => {
 });
 
 test("an axis has few, round ticks; an empty log has a stretch all the same", () => {
-  assert.deepEqual(ticks(0, 10_000, 5).found, [0, 2000, 4000, 6000, 8000, 10_000]);
+  assert.deepEqual(ticks(0, 10_000, 4), { step: 5000, found: [0, 5000, 10_000] });
   assert.ok(stretch(new Log())[1] > 0);
+});
+
+test("whatever the length of a stretch, its ticks have room, and days begin at midnight where the reader is", () => {
+  for (let length = 50; length < 1e12; length *= 1.5) {
+    const { found } = ticks(1.7e12, 1.7e12 + length, 8);
+    assert.ok(found.length >= 1 && found.length <= 8, `${found.length} in ${length} ms`);
+  }
+  const { step, found } = ticks(1.7e12, 1.7e12 + 6 * 86_400_000, 8);
+  assert.ok(found.every((at) => new Date(at).getHours() === 0));
+  assert.match(tickLabel(found[0], step), /^\d{4}-\d\d-\d\d$/);
+  assert.match(tickLabel(found[0], 1000), /^\d\d:\d\d:\d\d$/);
 });
 
 test("the same log is laid out the same way, and a newcomer moves nobody far", () => {

@@ -1,8 +1,8 @@
 /** The model of the log: facts may come twice, in any cut, and still say the same. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { busiest, Edges } from "../src/edges.js";
-import { countUpTo, Log } from "../src/log.js";
+import { busiest, Edges } from "../src/log/edges.js";
+import { countUpTo, Log } from "../src/log/log.js";
 import { demo } from "./demo.js";
 
 test("facts received twice change nothing", () => {

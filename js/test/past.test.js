@@ -1,8 +1,8 @@
 /** What each agent was doing as of a moment. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Log } from "../src/log.js";
-import { agentStates, Inbox, unreadAt } from "../src/past.js";
+import { Log } from "../src/log/log.js";
+import { agentStates, Inbox, unreadAt } from "../src/log/past.js";
 import { demo } from "./demo.js";
 
 function log() {

@@ -1,8 +1,8 @@
 /** Which rows a transcript shows, and which of them are on the page. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Log } from "../src/log.js";
-import { CHUNK, FOLLOWED, newer, newest, older, Rows, WINDOW } from "../src/rows.js";
+import { Log } from "../src/log/log.js";
+import { CHUNK, FOLLOWED, newer, newest, older, Rows, WINDOW } from "../src/log/rows.js";
 import { demo } from "./demo.js";
 
 function rows(filter) {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { PageSource } from "../src/page_source.js";
-import { GONE, KernelSource } from "../src/source.js";
-import { Texts } from "../src/texts.js";
+import { PageSource } from "../src/wire/page_source.js";
+import { GONE, KernelSource } from "../src/wire/source.js";
+import { Texts } from "../src/log/texts.js";
 import { demo } from "./demo.js";
 
 function kernel() {

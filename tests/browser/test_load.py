@@ -31,7 +31,7 @@ pour(5_000)
 """
 TOTAL = "() => Number(document.querySelector('[data-part=transcript]')?.dataset.total ?? 0)"
 ROWS = "() => document.querySelectorAll('[data-part=transcript] [data-seq]').length"
-WINDOW = 300  # rows in the page at most: js/src/rows.js
+WINDOW = 300  # rows in the page at most: js/src/log/rows.js
 
 
 def test_a_thousand_messages_a_second(opened):

@@ -1,4 +1,4 @@
-"""The views' script: its own tests pass, and what is in the package was built from its sources."""
+"""The views' script: its own tests pass, its types fit, and what is in the package was built from its sources."""
 
 import os
 import shutil
@@ -9,7 +9,8 @@ import pytest
 
 JS = Path(__file__).parents[2] / "js"
 STATIC = JS.parent / "intercom_nb" / "views" / "static"
-MISSING = shutil.which("npm") is None or not (JS / "node_modules" / "esbuild").is_dir()
+TOOLS = [JS / "node_modules" / name for name in ("esbuild", "typescript")]
+MISSING = shutil.which("npm") is None or not all(tool.is_dir() for tool in TOOLS)
 
 # In CI they run and fail rather than be skipped.
 pytestmark = pytest.mark.skipif(
@@ -29,6 +30,11 @@ def run(*command, **environment):
 def test_the_scripts_own_tests_pass():
     """The model of the log, the windows of rows, the wire."""
     assert "fail 0" in run("npm", "test", "--silent").replace("# ", "")
+
+
+def test_the_types_fit():
+    """Strictly, in every source; the facts of the wire are described once, in ``wire/facts.js``."""
+    run("npm", "run", "types", "--silent")
 
 
 @pytest.mark.parametrize("name", ["views.js", "views.css"])
