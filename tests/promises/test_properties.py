@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from intercom_nb import Agent, InterComError, InterComService, ScriptedAssistant, call
+from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.texts.instructions import identity
 from intercom_nb.texts.turns import read_turn
 
 PLACES = st.integers(0, 60)
 HOPS = st.sampled_from([0, 1, 1, 2])
 CONTEXT = 2_300  # tokens; guideline and tools take most of it, so a few turns are too long
+THANKS, MOST_THANKS = "Thank you, thank you! ", 8  # thanks for thanks: more of them than the guard lets through
 QUIET_S = 60  # far more than any example needs: a service that is not quiet by then never will be
 
 
@@ -38,7 +40,10 @@ def newest_turn(request):
 
 
 def policy(request):
-    """Answer as the messages say: `hops|who` is passed on, `do|tool|arguments` is done, all else is read in silence."""
+    """Answer as the messages say: `hops|who` is passed on, `do|tool|arguments` is done, thanks are given for thanks.
+
+    All else is read in silence.
+    """
     turn, acted = newest_turn(request)
     if acted:
         return "done"
@@ -49,6 +54,8 @@ def policy(request):
         if kind == "do":
             tool, _, arguments = rest.partition("|")
             steps.append(call(tool, **json.loads(arguments.partition("|")[0])))
+        elif message.text.startswith(THANKS) and message.text.count(THANKS) < MOST_THANKS:
+            steps.append(call("send_message", chat_id=message.chat_id, message=THANKS + message.text))
         elif kind.isdigit() and kind != "0":
             choice = zlib.crc32(f"{me} {message.text}".encode())
             known = [entry.id for entry in turn.chat_list] + [message.chat_id, "nobody", me]
@@ -72,6 +79,7 @@ def snapshot(intercom):
         "chats": [(c.id, c.name, c.description, c.admin_id, c.members) for c in intercom.registry.chats],
         "chat lists": {m.id: intercom.get_chat_list_for(m.id) for m in members},
         "pending": {a.id: list(desks[a.id].inbox) for a in agents},
+        "waiting": {a.id: list(desks[a.id].kept) for a in agents},
         "unfinished": {a.id: desks[a.id].run and (desks[a.id].run.run_id, desks[a.id].run.step) for a in agents},
         "conversations": {a.id: a.conversation for a in agents},
         "inboxes": {m.id: m.inbox for m in members if m not in agents},
@@ -97,17 +105,17 @@ def expected_deliveries(query):
     }
 
 
-def check_conversation(items, messages, taken):
-    """Check one agent's conversation: its messages once each and in order, each call answered right after its step."""
+def check_conversation(items, messages, taken, waited):
+    """Check one agent's conversation: its messages once each, in order but for what waited, each call answered."""
     turns = [read_turn(item["content"]) for item in items if item.get("role") == "user"]
-    framed = [incoming.text for turn in turns for incoming in turn.incoming]
     plain = [line for turn in turns for text in turn.plain for line in text.split("\n\n")]
     heard = [messages[seq] for seq in taken]
 
-    assert [m.text for m in heard if m.sender_id is not None] == framed
+    said = [(m.sender_id, m.chat_id or m.sender_id, m.text) for m in heard if m.sender_id is not None]
+    read = [(i.author_id, i.chat_id, i.text) for turn in turns for i in turn.incoming]
+    assert Counter(said) == Counter(read)
+    assert [each for each in said if each[2] not in waited] == [each for each in read if each[2] not in waited]
     assert [m.text for m in heard if m.sender_id is None] == plain
-    authors = [(m.sender_id, m.chat_id or m.sender_id) for m in heard if m.sender_id is not None]
-    assert authors == [(i.author_id, i.chat_id) for turn in turns for i in turn.incoming]
 
     owed = []
     for item in items:
@@ -120,6 +128,16 @@ def check_conversation(items, messages, taken):
     assert owed == []
 
 
+def held_back(messages, agent_ids, holds):
+    """Return the texts that the guard against courtesy held back, for good or for a while."""
+    return {
+        m.text
+        for m in messages
+        if m.sender_id in agent_ids
+        and any(channel_of(m) == name and since <= m.seq < (until or m.seq + 1) for name, since, until in holds)
+    }
+
+
 def check_log(intercom, *, quiet):
     """Check what holds in every state of a log, and what else holds when nobody has anything to do."""
     with intercom._store.lock, intercom._store.reading() as query:
@@ -127,15 +145,17 @@ def check_log(intercom, *, quiet):
         expected = expected_deliveries(query)
         places = query("SELECT agent_id, idx, payload FROM items ORDER BY agent_id, idx")
         open_runs = query("SELECT COUNT(*) FROM runs WHERE until_seq IS NULL")[0][0]
+        holds = query("SELECT channel, seq, until_seq FROM holds")
     messages = {m.seq: m for m in intercom.messages}
 
     assert Counter(expected) == Counter((seq, agent_id) for seq, agent_id, _ in rows)
     agent_ids = [agent.id for agent in intercom.registry]
+    waited = held_back(messages.values(), agent_ids, holds)
     for agent_id in agent_ids:
         own = [(idx, json.loads(payload)) for owner, idx, payload in places if owner == agent_id]
         assert list(range(len(own))) == [idx for idx, _ in own]
         taken = [seq for seq, receiver, until in rows if receiver == agent_id and until is not None]
-        check_conversation([item for _, item in own], messages, taken)
+        check_conversation([item for _, item in own], messages, taken, waited)
     if quiet:
         assert [row for row in rows if row[2] is None] == []
         assert open_runs == 0
@@ -363,6 +383,14 @@ class Conversations(RuleBasedStateMachine):
         if message is not None:
             self.heard[message.seq] = hearers
 
+    @rule(who=PLACES, other=PLACES)
+    def thank(self, who, other):
+        """Have an agent thank another, and both thank for thanks until the guard lets no more through."""
+        agent_id, other_id = self.agents[who % len(self.agents)], self.agents[other % len(self.agents)]
+        self.count += 1
+        letters = "".join(chr(ord("a") + int(digit)) for digit in str(self.count))  # a number would be something new
+        self.tell(agent_id, "send_message", {"chat_id": other_id, "message": f"{THANKS}{letters}"})
+
     # -- running
 
     @rule(verb=st.sampled_from(["start", "start", "pause", "settle", "reopen"]))
@@ -373,9 +401,12 @@ class Conversations(RuleBasedStateMachine):
         ]()
 
     def settle(self):
-        """Let agents run until it is quiet, and look at everything."""
+        """Let agents run until it is quiet, letting through what waits for a person, and look at everything."""
         self.intercom.start()
-        assert self.intercom.wait(QUIET_S) == "quiet"
+        while (reason := self.intercom.wait(QUIET_S)) == "courtesy":
+            self.check(quiet=False)
+            assert self.intercom.release() > 0
+        assert reason == "quiet"
         self.check(quiet=True)
 
     def reopen(self):
