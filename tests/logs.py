@@ -1,6 +1,6 @@
 """Where a service's files are."""
 
-from intercom_nb.thread_logs_of(log) import file_name
+from intercom_nb.log.thread_logs import file_name
 
 
 def thread_logs_of(intercom):

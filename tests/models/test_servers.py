@@ -6,6 +6,7 @@ import json
 import httpx2
 import openai
 import pytest
+from model_server import Server
 
 from intercom_nb import Agent, InterComService
 from intercom_nb.models.chat_completions import Pieces, chat_messages, response_of
@@ -43,30 +44,6 @@ def as_chat(*output, **fields):
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         **fields,
     }
-
-
-class Server:
-    """A model server as an ASGI app: `answer` is given path and body, and returns a status and an answer."""
-
-    def __init__(self, answer):
-        self.answer = answer
-        self.asked = []
-
-    async def __call__(self, scope, receive, send):
-        """Answer one request."""
-        body = json.loads((await receive())["body"])
-        path = scope["path"].removeprefix("/v1")
-        self.asked.append((path, body))
-        status, reply = self.answer(path, body)
-        head = [(b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        text = reply if isinstance(reply, str) else json.dumps(reply)
-        await send({"type": "http.response.body", "body": text.encode()})
-
-    @property
-    def paths(self):
-        """The paths asked for, oldest first."""
-        return [path for path, _ in self.asked]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import httpx2
 import openai
 import pytest
+from model_server import Server
 
 from intercom_nb import Agent, Delta, InterComService, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.demos import cast
@@ -39,28 +40,9 @@ def chunk(finish=None, **delta):
     return {"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
 
 
-class Server:
-    """An ASGI app that answers what it is told: status and text by path and body; a str is a stream."""
-
-    def __init__(self, answer):
-        self.answer = answer
-        self.asked = []
-
-    async def __call__(self, scope, receive, send):
-        """Answer one request."""
-        body = json.loads((await receive())["body"])
-        path = scope["path"].removeprefix("/v1")
-        self.asked.append((path, body))
-        status, reply = self.answer(path, body)
-        kind = b"text/event-stream" if isinstance(reply, str) else b"application/json"
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
-        text = reply if isinstance(reply, str) else json.dumps(reply)
-        await send({"type": "http.response.body", "body": text.encode()})
-
-
 def heard(answer, **settings):
     """Let Ann ask a server that answers so; return what was heard, why it stopped, her items and what was asked."""
-    server, deltas = Server(answer), []
+    server, deltas = Server(answer, "text/event-stream"), []
     http = httpx2.AsyncClient(transport=httpx2.ASGITransport(server))
     client = openai.AsyncOpenAI(base_url="http://server/v1", api_key="k", http_client=http)
     with InterComService(model="m", client=client, logs=None, **settings) as intercom:
@@ -175,7 +157,7 @@ def test_a_server_that_cannot_stream_is_not_asked_again(way):
             return 400, {"error": {"message": "streaming is not supported"}}
         return 200, as_response("Fine.")
 
-    server, deltas = Server(answer), []
+    server, deltas = Server(answer, "text/event-stream"), []
     http = httpx2.AsyncClient(transport=httpx2.ASGITransport(server))
     client = openai.AsyncOpenAI(base_url="http://server/v1", api_key="k", http_client=http)
     with InterComService(model="m", client=client, logs=None) as intercom:

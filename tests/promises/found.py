@@ -118,7 +118,11 @@ class Found:
         assert Counter(consumed) == Counter(read), f"{agent_id} was given {consumed}, and has read {read}"
         assert prompt(consumed, waited) == prompt(read, waited), f"{agent_id} was given {consumed}, and has read {read}"
         assert told == remarks, f"{agent_id} was told {told}, and has read {remarks}"
-        after = ["pending" if d["until_seq"] is None else "consumed" for d, m in mine if m["sender_id"] and m["seq"] not in self.waited]
+        after = [
+            "pending" if d["until_seq"] is None else "consumed"
+            for d, m in mine
+            if m["sender_id"] and m["seq"] not in self.waited
+        ]
         assert after == sorted(after), f"{agent_id} has read a message before an earlier one: {after}"
 
     def check_calls(self, agent_id: str) -> None:

@@ -16,7 +16,7 @@ from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 import intercom_nb
-from intercom_nb import Dashboard, InterComService, ScriptedAssistant
+from intercom_nb import InterComService, ScriptedAssistant
 
 pytestmark = pytest.mark.kernel
 

@@ -1,4 +1,4 @@
-"""What the package offers, and that the README tells the truth about it."""
+"""What the package offers, what importing it loads, and that its layers are as they are shown."""
 
 import re
 import subprocess
@@ -9,7 +9,6 @@ from pathlib import Path
 import intercom_nb
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_all_names_are_there_sorted_and_documented():
@@ -31,37 +30,6 @@ def test_importing_loads_neither_pandas_nor_a_widget():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert done.stdout.strip() == "[]"
-
-
-def test_the_readmes_first_example_gives_the_output_it_shows(capsys):
-    """Twelve lines, run as they stand."""
-    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, re.DOTALL).groups()
-    exec(code, {})  # noqa: S102 - the reader's own script
-
-    assert len([line for line in code.splitlines() if line.strip()]) <= 12
-    assert capsys.readouterr().out == shown
-
-
-def test_the_readmes_longer_example_runs():
-    """The one that shows what can be done in a notebook."""
-    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    names = {}
-    exec(code, names)  # noqa: S102 - the reader's own script
-
-    assert names["intercom"].state == "stopped"
-    assert names["you"].inbox
-
-
-def test_the_readmes_way_to_read_the_log_works(capsys):
-    """On the log that its first example leaves behind."""
-    first, _, reading, *_ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    exec(first, {})  # noqa: S102 - the reader's own script
-    capsys.readouterr()
-    names = {}
-    exec(reading, names)  # noqa: S102 - the reader's own script
-
-    assert [path.suffix for path in Path("logs").glob("*.db")] == [".db"]
-    assert len(names["messages_df"]("logs")) == 4
 
 
 def test_contributing_shows_the_layers_as_they_are_checked():
