@@ -87,7 +87,7 @@ def run(
 
 def line(intercom: InterComService, message: Message) -> str:
     """Return a message as one line of a transcript."""
-    name = intercom.name_of
+    name = intercom.registry.name_of
     if message.sender_id is None:
         return f"(the program) → {name(message.receiver_id)}\n    {message.text}\n"
     to = name(message.receiver_id)
@@ -99,7 +99,7 @@ def line(intercom: InterComService, message: Message) -> str:
 
 def as_json(demo: int, intercom: InterComService) -> dict[str, Any]:
     """Return a finished demo as one object: what was said, by name, and who wrote to whom."""
-    name = intercom.name_of
+    name = intercom.registry.name_of
     return {
         "demo": demo,
         "model": intercom.model,
@@ -138,7 +138,9 @@ def _watch(demo: int, model: str | None, logs: str | None) -> None:
     intercom = run(demo, model=paced, logs=logs, show=lambda text: print(text, flush=True))
     print(f"Stopped: {sentence(intercom.reason)}.\n")
     print(table(delivery_counts(intercom)))
-    print(f"\nLog:          {intercom.log}\nThread logs:  {Path(str(intercom.log)).parent / file_name(intercom.name)}/\n")
+    print(
+        f"\nLog:          {intercom.log}\nThread logs:  {Path(str(intercom.log)).parent / file_name(intercom.name)}/\n"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

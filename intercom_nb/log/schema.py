@@ -12,14 +12,31 @@ Keys begin with what grows, so what one message adds, to however many receivers,
 tables: a commit writes a few pages, not one for each receiver.
 """
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from types import MappingProxyType
 
-__all__ = ["CLOCK", "ENDINGS", "HALF_STATES", "LAST_SEQ", "LONG_WAIT", "PROCESS", "SCHEMA", "TABLES", "VERSION", "as_of"]
+__all__ = [
+    "CLOCK",
+    "ENDINGS",
+    "HALF_STATES",
+    "LAST_SEQ",
+    "LONG_WAIT",
+    "PROCESS",
+    "SCHEMA",
+    "TABLES",
+    "VERSION",
+    "as_of",
+    "columns_of",
+]
 
 VERSION = 2
 
-LONG_WAIT = 10_000  # places; mail that waits longer has an index of its own, so that what waited at a place is found fast
+LONG_WAIT = (
+    10_000  # places; mail that waits longer has an index of its own, so that what waited at a place is found fast
+)
 
 TABLES = (
     "meta", "places", "openings", "options", "agents", "chats", "admins", "memberships", "messages", "deliveries",
@@ -159,6 +176,20 @@ HALF_STATES = {
 }
 
 
+@cache
+def columns_of(table: str) -> tuple[str, ...]:
+    """Return the columns of a table, in order.
+
+    Examples
+    --------
+    >>> columns_of("holds")
+    ('channel', 'seq', 'until_seq')
+    """
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(SCHEMA)
+        return tuple(name for _, name, *_ in empty.execute(f"PRAGMA table_info({table})"))
+
+
 def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
     """Return a WITH clause in which each of some tables is what it was at a place of the log.
 
@@ -172,7 +203,7 @@ def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
     Examples
     --------
     >>> as_of(7, {"holds": ("channel", "seq", "until_seq")})
-    'WITH holds AS (SELECT channel, seq, CASE WHEN until_seq <= 7 THEN until_seq END AS until_seq FROM main.holds WHERE seq <= 7) '
+    'WITH holds AS NOT MATERIALIZED (SELECT channel, seq, CASE WHEN until_seq <= 7 THEN until_seq END AS until_seq FROM main.holds WHERE seq <= 7) '
     """
     parts = []
     for table, columns in tables.items():
@@ -181,5 +212,5 @@ def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
             f"CASE WHEN until_seq <= {place:d} THEN {column} END AS {column}" if column in endings else column
             for column in columns
         )
-        parts.append(f"{table} AS (SELECT {shown} FROM main.{table} WHERE seq <= {place:d})")  # noqa: S608 - names of ours
+        parts.append(f"{table} AS NOT MATERIALIZED (SELECT {shown} FROM main.{table} WHERE seq <= {place:d})")  # noqa: S608 - names of ours
     return f"WITH {', '.join(parts)} " if parts else ""

@@ -87,8 +87,7 @@ class Display(Running):
             self._shown.hub.finish()
 
     def _view(self, kind: type[_V], focus: str = "") -> _V:
-        found: _V = self._seen.hub.view(kind.part, focus, lambda: kind(self, focus))
-        return found
+        return kind(self, focus)
 
     # -- the last line of a cell ------------------------------------------------------------------------------------
 

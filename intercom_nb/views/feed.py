@@ -33,7 +33,7 @@ TEXTS = 500  # messages sent with their texts at once
 # The order of the columns is the order of the wire: js/src/wire/facts.js gives each its name on the other side.
 _AGENTS = """
 SELECT a.agent_id, name, kind, description, mission, first, model, a.seq FROM agents AS a
-JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first, FROM agents GROUP BY agent_id)
+JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id)
     AS newest ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY first
 """
@@ -122,9 +122,7 @@ def facts_since(query: Query, seq: int = 0, *, texts: int = TEXTS) -> Facts:
     return {
         "agents": _agents(row for row in _all_agents(query) if row[0][-1] > seq),
         "chats": _dicts(query(f"{_CHATS} ORDER BY seq")),  # all of them: there are few, and one may have another admin
-        "memberships": _lists(
-            query(f"{_MEMBERSHIPS} WHERE seq > ?1 OR until_seq > ?1 ORDER BY seq", seq)
-        ),
+        "memberships": _lists(query(f"{_MEMBERSHIPS} WHERE seq > ?1 OR until_seq > ?1 ORDER BY seq", seq)),
         "messages": _messages(query, seq, texts),
         "runs": _lists(runs),
         "events": _lists(query(_EVENTS, seq)),

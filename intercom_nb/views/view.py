@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,7 +24,17 @@ __all__ = ["AgentsView", "Dashboard", "GraphView", "Timeline", "Transcript", "Vi
 _LOGGER = logging.getLogger(__name__)
 
 
-class View:
+class _OneOfEach(type):
+    """Makes one view of a service, part and focus, and gives it again: the service's hub tells those it made only."""
+
+    def __call__(cls, source: Shown | str | Path, focus: str = "") -> Any:
+        make = partial(super().__call__, source, focus)
+        if isinstance(source, str | Path):
+            return make()
+        return seen_of(source).hub.view(cls.part, focus, make)  # type: ignore[attr-defined]  # views have one
+
+
+class View(metaclass=_OneOfEach):
     """A live view of a service, or a view of a finished log; the last line of a cell shows it.
 
     Parameters

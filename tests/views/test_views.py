@@ -17,10 +17,12 @@ from intercom_nb import (
     Agent,
     AgentsView,
     Dashboard,
+    GraphView,
     InterComService,
     Limits,
     LogError,
     ScriptedAssistant,
+    Timeline,
     Transcript,
     call,
     demos,
@@ -28,7 +30,7 @@ from intercom_nb import (
 )
 from intercom_nb.views.hub import Pace
 
-PARTS = ["dashboard", "transcript", "graph_view", "agents_view", "timeline"]
+PARTS = [Dashboard, Transcript, GraphView, AgentsView, Timeline]
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +219,7 @@ def test_before_the_start_and_after_the_stop_a_view_is_told(scripted):
     page.take()
 
     assert page.live["service"]["state"] == "stopped"
-    assert [row[1] for row in page.log["events"].values()] == ["stopped"]
+    assert [row[1] for row in page.log["events"].values()] == ["agent_changed", "stopped"]
 
 
 def test_only_agents_that_changed_are_told(scripted):
@@ -275,7 +277,7 @@ def test_many_views_of_a_busy_service_send_twenty_times_a_second_at_most(scripte
     endless = Limits(runs=math.inf, tokens=math.inf)
     service = scripted({"Ann": pong("bob"), "Bob": pong("ann")}, limits=endless, courtesy=False)
     service.add(Agent("Ann"), Agent("Bob"))
-    pages = [Page(getattr(service, part)()) for part in PARTS]
+    pages = [Page(part(service)) for part in PARTS]
     for page in pages:
         page.hello()
     service.start()
@@ -484,8 +486,8 @@ def test_showing_a_service_again_makes_no_second_widget(scripted):
     assert models[2] == models[3]
     assert len(set(models)) == 3
     assert service.agents_view().widget.focus == ""
-    assert service.hub.view("agents", "ann", list).widget.focus == "ann"
-    assert service.hub.view("transcript", "chat-1", list).widget.focus == "chat-1"
+    assert service._seen.hub.view("agents", "ann", list).widget.focus == "ann"
+    assert service._seen.hub.view("transcript", "chat-1", list).widget.focus == "chat-1"
 
 
 # -- where there is no browser
