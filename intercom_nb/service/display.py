@@ -129,7 +129,7 @@ class Display(Running):
 
     def _live_service(self) -> dict[str, Any]:
         spent, limits, seconds = self.spent, self.limits, round(self._engine.lifecycle.seconds, 1)
-        usd = None if self._seen.hub.unpriced else spent.usd  # a sum without some of its parts is not known
+        usd = None if spent.unpriced else spent.usd  # a sum without some of its parts is not known
         return {
             "name": self.name,
             "state": self.state,

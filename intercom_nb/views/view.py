@@ -13,7 +13,8 @@ from intercom_nb.errors import InterComError, LogError
 from intercom_nb.log.reading import Query, querying, store_of
 from intercom_nb.views.actions import do
 from intercom_nb.views.answers import answer
-from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, last_seq
+from intercom_nb.views.before import Before
+from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, is_much, last_seq, newest_facts
 from intercom_nb.views.hub import Live
 from intercom_nb.views.seen import Seen, Shown, seen_of
 from intercom_nb.views.snapshot import one_line, picture
@@ -128,17 +129,17 @@ class View(metaclass=_OneOfEach):
             if changed.anything:
                 with querying(service) as query:
                     facts = changed_facts(query, self._sent, changed)
-                service.hub.unpriced |= _unpriced(facts)
             news = self._news(live)
             if not facts and not news:
                 return False
             self._send(facts, news, reset=False)
         return True
 
-    def _send(self, facts: Facts, live: Live | None, *, reset: bool) -> None:
+    def _send(self, facts: Facts, live: Live | None, *, reset: bool, before: Before | None = None) -> None:
         self._sent = last_seq(facts, self._sent)
         self._batch += 1
-        self._post({"kind": "facts", "n": self._batch, "reset": reset, "facts": facts, "live": live})
+        told = {"kind": "facts", "n": self._batch, "reset": reset, "facts": facts, "live": live}
+        self._post(told if before is None else {**told, "before": before})
 
     def _post(self, content: dict[str, Any]) -> None:
         if self._widget is not None and not self.closed:
@@ -192,12 +193,16 @@ class View(metaclass=_OneOfEach):
         service = self._kept
         if service is not None:
             service.hub.listen()  # first: what becomes durable while the log is read is told afterwards
+        before: Before | None = None
         with self._source() as source, querying(source) as query:
-            facts = facts_since(query, self._sent)
+            anew = self._sent == 0 or is_much(query, self._sent)
+            if anew:
+                facts, before = newest_facts(query)
+            else:
+                facts = facts_since(query, self._sent)
         if service is not None:
-            service.hub.unpriced |= _unpriced(facts)
             self._last_live = service.hub.live()
-        self._send(facts, self._last_live or None, reset=self._sent == 0)
+        self._send(facts, self._last_live or None, reset=anew, before=before)
 
     def _answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -233,10 +238,6 @@ class View(metaclass=_OneOfEach):
             yield self._log
         else:
             raise LogError(self._log, "this log was in memory, and its service is gone")
-
-
-def _unpriced(facts: Facts) -> bool:
-    return any(run[8] is None for run in facts.get("runs", ()))
 
 
 class Dashboard(View):

@@ -172,7 +172,9 @@ def test_several_calls_of_one_step_happen_in_order(scripted):
         call("add_chat_member", agent_id="Dan", chat_id="Plan"),
         call("send_message", chat_id="CHAT-1", message="two"),
     )
-    heard = intercom._store.rows("SELECT agent_id, text FROM deliveries JOIN messages USING (seq) WHERE text <> 'Begin'")
+    heard = intercom._store.rows(
+        "SELECT agent_id, text FROM deliveries JOIN messages USING (seq) WHERE text <> 'Begin'"
+    )
 
     assert told[0] == "created chat-1; members: ann, bob, cid"
     assert told[1].startswith("Error: ")
