@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 
 import comm
 from comm.base_comm import BaseComm
@@ -30,6 +31,7 @@ class Page:
     def __init__(self, view):
         self.comm = view.widget.comm
         self.log = {kind: {} for kind in KEYS}
+        self.before = None
         self.live = None
         self.lives = []
         self.texts_with_last = 0
@@ -56,6 +58,35 @@ class Page:
         self.send(kind="ask", id=self._asked, what=what, **given)
         (found,) = [c for c in self.answers if c["id"] == self._asked]
         return {key: value for key, value in found.items() if key not in ("kind", "id")}
+
+    def older(self, most=5_000):
+        """Ask for what lies before the first row, as somebody who scrolls up does."""
+        told = self.ask("older", seq=self.before["seq"], most=most)
+        self._keep(told["facts"])
+        self.before = told["before"]
+
+    def counted(self):
+        """Return what the page counts: messages, runs, tokens, and deliveries by sender and receiver."""
+        before = self.before or {"messages": 0, "agents": [], "edges": []}
+        pairs = Counter({(one, other): direct + group for one, other, direct, group, _ in before["edges"]})
+        for seq, _, _, sender, to, *_ in self.log["messages"].values():
+            for receiver in self._heard_by(seq, sender, to):
+                pairs[sender, receiver] += 1
+        runs = self.log["runs"].values()
+        return {
+            "messages": before["messages"] + len(self.log["messages"]),
+            "runs": sum(row[1] for row in before["agents"]) + len(runs),
+            "tokens": sum(row[3] for row in before["agents"]) + sum(run[7] for run in runs),
+            "pairs": dict(pairs),
+        }
+
+    def _heard_by(self, seq, sender, to):
+        if sender is None or to not in self.log["chats"]:
+            return [] if sender is None else [to]
+        stays = [row for row in self.log["memberships"].values() if row[0] == to]
+        return [
+            who for _, who, joined, left in stays if who != sender and joined < seq and (left is None or left > seq)
+        ]
 
     def do(self, action, **given):
         """Do something, and return whether it was done, and the sentence."""
@@ -89,16 +120,21 @@ class Page:
         self.batches.append(content)
         if content["reset"]:
             self.log = {kind: {} for kind in KEYS}
-        for kind, rows in content["facts"].items():
+        self._keep(content["facts"])
+        if content["reset"]:
+            self.before = content.get("before")
+        if content["live"] is not None:
+            before = {} if self.live is None else self.live["agents"]
+            self.live = content["live"] | {"agents": before | content["live"]["agents"]}
+
+    def _keep(self, facts):
+        for kind, rows in facts.items():
             for row in rows:
                 key = KEYS[kind](row)
                 old = self.log[kind].get(key)
                 if kind == "messages" and row[6] is None and old is not None:
                     row = [*row[:6], old[6], row[7]]  # noqa: PLW2901 - a text once known stays known
                 self.log[kind][key] = row
-        if content["live"] is not None:
-            before = {} if self.live is None else self.live["agents"]
-            self.live = content["live"] | {"agents": before | content["live"]["agents"]}
 
     def until(self, condition, seconds=60):
         """Take what arrives until something holds."""

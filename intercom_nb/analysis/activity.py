@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import State, read_state
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ __all__ = ["activity", "activity_of"]
 _MOST_WINDOWS = 100_000
 
 
-def activity(source: Source, window: str = "1s") -> "pd.DataFrame":
+def activity(source: Source, window: str = "1s", *, until: Until = None) -> "pd.DataFrame":
     """Return how many messages each member sent over time.
 
     Parameters
@@ -24,6 +24,8 @@ def activity(source: Source, window: str = "1s") -> "pd.DataFrame":
         A service, also while it runs, or a log.
     window : str, default "1s"
         Length of a window, as pandas writes it: ``"100ms"``, ``"1s"``, ``"5min"``.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -42,7 +44,7 @@ def activity(source: Source, window: str = "1s") -> "pd.DataFrame":
     >>> int(activity(intercom, "10s").sum().sum())
     3
     """
-    return activity_of(read_state(source), window)
+    return activity_of(read_state(source, until), window)
 
 
 def activity_of(state: State, window: str) -> "pd.DataFrame":

@@ -17,12 +17,12 @@ _EXAMPLES: Mapping[Kind, str] = MappingProxyType(
 )
 
 
-def typed(table: Table) -> str:
-    """Return a table's query, its first row one to be cut off: an example of each column's type."""
+def typed(table: Table, place: int | None = None) -> str:
+    """Return a table's query as of a place, its first row one to be cut off: an example of each column's type."""
     # The driver takes a column's type from its first rows, and fails later if they were all NULL: here they are not.
     # The LIMIT keeps SQLite from leaving out the inner ORDER BY.
     first = ", ".join(_EXAMPLES[column.kind] for column in table.fetched)
-    return f"SELECT {first} UNION ALL SELECT * FROM ({table.sql} LIMIT -1)"  # noqa: S608 - made of literals
+    return f"SELECT {first} UNION ALL SELECT * FROM ({table.at(place)} LIMIT -1)"  # noqa: S608 - made of literals
 
 
 def _types() -> "dict[Kind, tuple[pa.DataType, pa.DataType]]":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from intercom_nb.analysis.frames import read_frames
-from intercom_nb.analysis.reading import Source, frames_from
+from intercom_nb.analysis.reading import Source, Until, frames_from
 from intercom_nb.analysis.tables import TABLES
 from intercom_nb.analysis.traffic import graph
 
@@ -31,7 +31,7 @@ def _rows(frame: "pd.DataFrame", *columns: str) -> list[tuple[Any, ...]]:
     return list(given.where(given.notna(), None).itertuples(index=False, name=None))
 
 
-def to_mermaid(source: Source, *, characters: int = 80) -> str:
+def to_mermaid(source: Source, *, characters: int = 80, until: Until = None) -> str:
     r"""Return a conversation as a sequence diagram in Mermaid's language.
 
     Each member has a lane, persons drawn as figures; each group chat has a lane of its own, to which its messages go,
@@ -43,6 +43,8 @@ def to_mermaid(source: Source, *, characters: int = 80) -> str:
         A service, also while it runs, or a log.
     characters : int, default 80
         How much of each message is shown.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -55,7 +57,9 @@ def to_mermaid(source: Source, *, characters: int = 80) -> str:
     >>> print(to_mermaid(intercom).splitlines()[0])
     sequenceDiagram
     """
-    found = frames_from(source, {n: TABLES[n] for n in ("agents", "chats", "messages", "deliveries")}, strict=True)
+    found = frames_from(
+        source, {n: TABLES[n] for n in ("agents", "chats", "messages", "deliveries")}, strict=True, until=until
+    )
     lanes: dict[tuple[str | None, str], str] = {}
     lines = ["sequenceDiagram"]
     for log, agent_id, name, kind in _rows(found["agents"], "log", "agent_id", "name", "kind"):
@@ -102,13 +106,15 @@ def _in_mermaid(text: str) -> str:
     return _IN_MERMAID.sub(lambda m: m[0] if ord(m[0]) > 127 else f"#{ord(m[0])};", line) or "…"  # noqa: PLR2004
 
 
-def to_markdown(source: Source) -> str:
+def to_markdown(source: Source, *, until: Until = None) -> str:
     """Return a conversation as a transcript in Markdown.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, or a log.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -116,7 +122,9 @@ def to_markdown(source: Source) -> str:
         A heading for each message (who to whom, and when, UTC), and its text as a quotation. Names and texts are
         shown as they were written: nothing in them is HTML, a heading, a link or an image.
     """
-    found = frames_from(source, {name: TABLES[name] for name in ("agents", "messages", "deliveries")}, strict=True)
+    found = frames_from(
+        source, {name: TABLES[name] for name in ("agents", "messages", "deliveries")}, strict=True, until=until
+    )
     parts = ["# Transcript"]
     members = [
         f"- **{_in_markdown(name)}**" + (f": {_in_markdown(description)}" if description else "")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from intercom_nb.analysis.measures import how_it_stopped
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.replies import answered_by
 from intercom_nb.analysis.rows import Post, State, stacked
 
@@ -21,7 +21,7 @@ class _Goal(NamedTuple):
     evidence: str
 
 
-def demo_goals(source: Source) -> "pd.DataFrame":
+def demo_goals(source: Source, *, until: Until = None) -> "pd.DataFrame":
     """Return whether the good scenario of a demo came about, one row per criterion.
 
     The members' names say which demo it is: Founder, Marketing Expert and Network Engineer are the first one's cast;
@@ -31,6 +31,8 @@ def demo_goals(source: Source) -> "pd.DataFrame":
     ----------
     source : Source
         A service, also while it runs, or a log.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def demo_goals(source: Source) -> "pd.DataFrame":
     >>> bool(demo_goals(intercom).met.all())
     True
     """
-    return stacked(source, _goals)
+    return stacked(source, _goals, until)
 
 
 def _goals(state: State) -> "pd.DataFrame":

@@ -10,12 +10,11 @@ from dataclasses import fields
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.replies import answered_by, delay_s
 from intercom_nb.analysis.rows import Post, State, read_state, stacked
 from intercom_nb.analysis.spending import Cost, spending
 from intercom_nb.limits import Limits
-from intercom_nb.texts.reasons import sentence
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -24,13 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["agent_measures", "conversation_measures", "how_it_stopped", "left_alone"]
 
 
-def agent_measures(source: Source) -> "pd.DataFrame":
+def agent_measures(source: Source, *, until: Until = None) -> "pd.DataFrame":
     """Return the measures of each member, one row per member.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, or a log.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def agent_measures(source: Source) -> "pd.DataFrame":
     >>> agent_measures(intercom).sent.tolist()
     [2, 1, 0]
     """
-    return stacked(source, _of_agents)
+    return stacked(source, _of_agents, until)
 
 
 def _of_agents(state: State) -> "pd.DataFrame":
@@ -180,13 +181,15 @@ def _money(state: State) -> dict[str, dict[str, float]]:
     }
 
 
-def conversation_measures(source: Source) -> "pd.Series[Any]":
+def conversation_measures(source: Source, *, until: Until = None) -> "pd.Series[Any]":
     """Return the measures of the conversation as a whole.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, or a log.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -221,7 +224,7 @@ def conversation_measures(source: Source) -> "pd.Series[Any]":
     import networkx as nx
     import pandas as pd
 
-    state = read_state(source)
+    state = read_state(source, until)
     talk, members = _traffic(state), len(state.members)
     degrees_in, degrees_out = (list(dict(degree).values()) for degree in (talk.in_degree(), talk.out_degree()))
     values = {
@@ -270,18 +273,20 @@ def how_it_stopped(state: State) -> str:
     since = list(takewhile(lambda event: event.kind != "started", reversed(halts)))
     if not since:
         return "at work"
-    limits = [field.name for field in fields(Limits)]
-    met = (name for event in since for name in limits if event.text.endswith(sentence(name)))
+    limits = {field.name for field in fields(Limits)}
+    met = (event.reason for event in since if event.reason in limits)
     return next(met, since[0].kind)
 
 
-def left_alone(source: Source) -> list[str]:
+def left_alone(source: Source, *, until: Until = None) -> list[str]:
     """Return who was left alone: the names of the members nobody wrote to, directly or through a group.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, or a log.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -293,4 +298,4 @@ def left_alone(source: Source) -> list[str]:
     >>> left_alone(intercom)
     ['Network Engineer']
     """
-    return _never_addressed(read_state(source))
+    return _never_addressed(read_state(source, until))

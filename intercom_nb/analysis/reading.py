@@ -17,20 +17,24 @@ from typing import TYPE_CHECKING, TypeAlias
 from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table, labelled, named, typed
 from intercom_nb.analysis.tables import NAMES, Frames, Table
 from intercom_nb.errors import LogDamagedError, LogError
-from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, check_readable, connected, path_of, store_of, uri_of
+from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, Query, check_readable, connected, path_of, store_of, uri_of
+from intercom_nb.log.state import place_of
 from intercom_nb.log.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Source", "frames_from", "logs_of", "read_tables"]
+__all__ = ["Source", "Until", "check_not_read", "frames_from", "logs_of", "read_tables"]
 
 _AT_ONCE = 65_536  # rows in one batch: enough for Arrow, little for memory
 
 
 Source: TypeAlias = HasStore | str | Path | Sequence[HasStore | str | Path] | Frames
 """A service, also while it runs; the path of a log; a list of either, or a folder of logs; or frames already read."""
+
+Until: TypeAlias = int | str | None
+"""A place of a log: a number, or the id of a message or run, up to the end of its transaction; None is now."""
 
 _Read: TypeAlias = "Callable[[Table], pa.Table]"
 
@@ -69,35 +73,55 @@ def _stem(store: Store) -> str:
     return store.meta["name"] if store.path is None else store.path.stem
 
 
-def read_tables(log: HasStore | Path, tables: Mapping[str, Table]) -> "dict[str, pa.Table]":
-    """Return tables of one log, all of them of one moment.
+def check_not_read(until: Until) -> None:
+    """Check that nothing is asked of frames that only a log knows.
+
+    Raises
+    ------
+    ValueError
+        If they should be what they were at some place.
+    """
+    if until is not None:
+        raise ValueError(
+            f"until={until!r}: frames are read already; give until= to read_frames, or give the log itself"
+        )
+
+
+def read_tables(log: HasStore | Path, tables: Mapping[str, Table], until: Until = None) -> "dict[str, pa.Table]":
+    """Return tables of one log, all of them of one moment: now, or the place that `until` means.
 
     Raises
     ------
     LogError
-        If there is no such log, it is damaged, or a later version of this package wrote it.
+        If there is no such log or place, it is damaged, or a later version of this package wrote it.
     """
-    with _arrow_reader(log) as read:
+    with _arrow_reader(log, until) as read:
         names = read(NAMES)
         return {key: named(read(table), table, names) for key, table in tables.items()}
 
 
 @contextmanager
-def _arrow_reader(log: HasStore | Path) -> Iterator[_Read]:
+def _arrow_reader(log: HasStore | Path, until: Until) -> Iterator[_Read]:
     if not isinstance(log, Path) and store_of(log).path is None:
         with store_of(log).reading() as query:
-            yield lambda table: arrow_table(query(table.sql), table)
+            place = _place(query, until)
+            yield lambda table: arrow_table(query(table.at(place)), table)
         return
     path = path_of(log)
     with ONE_AT_A_TIME:
         is_open = _is_open_here(path)
         with connected(path) as connection:
             check_readable(path, connection)
+            place = _place(lambda sql, *parameters: connection.execute(sql, parameters).fetchall(), until)
             if is_open:
-                yield lambda table: _in_batches(connection, table)
+                yield lambda table: _in_batches(connection, table, place)
                 return
-        with _through_adbc(path) as read:
+        with _through_adbc(path, place) as read:
             yield read
+
+
+def _place(query: Query, until: Until) -> int | None:
+    return None if until is None else place_of(query, until)
 
 
 def _is_open_here(path: Path) -> bool:
@@ -112,10 +136,10 @@ def _is_open_here(path: Path) -> bool:
     return False
 
 
-def _in_batches(connection: sqlite3.Connection, table: Table) -> "pa.Table":
+def _in_batches(connection: sqlite3.Connection, table: Table, place: int | None) -> "pa.Table":
     import pyarrow as pa
 
-    cursor = connection.execute(table.sql)
+    cursor = connection.execute(table.at(place))
     batches = [arrow_table([], table)]
     while rows := cursor.fetchmany(_AT_ONCE):
         batches.append(arrow_table(rows, table))
@@ -123,7 +147,7 @@ def _in_batches(connection: sqlite3.Connection, table: Table) -> "pa.Table":
 
 
 @contextmanager
-def _through_adbc(path: Path) -> Iterator[_Read]:
+def _through_adbc(path: Path, place: int | None) -> Iterator[_Read]:
     import adbc_driver_sqlite.dbapi as adbc
     from adbc_driver_sqlite import StatementOptions
 
@@ -133,7 +157,7 @@ def _through_adbc(path: Path) -> Iterator[_Read]:
             cursor.adbc_statement.set_options(**{StatementOptions.BATCH_ROWS.value: str(_AT_ONCE)})
 
             def read(table: Table) -> "pa.Table":
-                cursor.execute(typed(table))
+                cursor.execute(typed(table, place))
                 return cast(cursor.fetch_arrow_table().slice(1), table)
 
             yield read
@@ -143,24 +167,29 @@ def _through_adbc(path: Path) -> Iterator[_Read]:
         raise LogDamagedError(path, f"cannot be read as a log of intercom_nb ({error})") from None
 
 
-def frames_from(source: Source, tables: Mapping[str, Table], *, strict: bool) -> "dict[str, pd.DataFrame]":
-    """Return some frames by name, those of each log of one moment.
+def frames_from(
+    source: Source, tables: Mapping[str, Table], *, strict: bool, until: Until = None
+) -> "dict[str, pd.DataFrame]":
+    """Return some frames by name, those of each log of one moment: now, or the place that `until` means.
 
     Raises
     ------
     LogError
-        If a log is missing or damaged, and `strict`.
+        If a log is missing or damaged, or has no such place, and `strict`.
+    ValueError
+        If frames that are read already are to be what they were at some place.
     """
     import pyarrow as pa
 
     if isinstance(source, Frames):
+        check_not_read(until)
         return {name: getattr(source, name) for name in tables}
     errors: list[str] = []
     parts: dict[str, list[pa.Table]] = {name: [] for name in tables}
     logs = logs_of(source)
     for label, log in logs.items():
         try:
-            for name, part in read_tables(log, tables).items():
+            for name, part in read_tables(log, tables, until).items():
                 parts[name].append(labelled(part, label) if label else part)
         except LogError as error:
             if strict:

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import Post, State, stacked
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ __all__ = ["answered_by", "delay_s", "replies_df"]
 _Place = tuple[str, ...]  # a chat, or a pair of members
 
 
-def replies_df(source: Source) -> "pd.DataFrame":
+def replies_df(source: Source, *, until: Until = None) -> "pd.DataFrame":
     """Return one row per message of a member, saying which message it answers.
 
     A message sent in a run answers the newest message that this run had consumed from the same place (the same pair,
@@ -27,6 +27,8 @@ def replies_df(source: Source) -> "pd.DataFrame":
     ----------
     source : Source
         A service, also while it runs, a log's path, several of them, a folder of logs, or frames.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -51,7 +53,7 @@ def replies_df(source: Source) -> "pd.DataFrame":
     >>> int(replies_df(intercom).answers.notna().sum())
     2
     """
-    return stacked(source, _replies)
+    return stacked(source, _replies, until)
 
 
 def _replies(state: State) -> "pd.DataFrame":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from intercom_nb.analysis.colours import colours
-from intercom_nb.analysis.reading import Source, logs_of, read_tables
+from intercom_nb.analysis.reading import Source, Until, check_not_read, logs_of, read_tables
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.teams import By, teams_of
 
@@ -106,7 +106,7 @@ class Event(NamedTuple):
     """Something a person may want to know."""
 
     kind: str
-    text: str
+    reason: str | None
 
 
 _ROWS: Mapping[str, type[Any]] = {
@@ -225,8 +225,8 @@ def _renamed(rows: list[Any], ids: Mapping[str, str], *columns: str) -> list[Any
     return [row._replace(**{c: ids.get(getattr(row, c), getattr(row, c)) for c in columns}) for row in rows]
 
 
-def read_state(source: Source) -> State:
-    """Return the rows of a log.
+def read_state(source: Source, until: Until = None) -> State:
+    """Return the rows of a log, as it was at a place.
 
     Raises
     ------
@@ -235,17 +235,17 @@ def read_state(source: Source) -> State:
     ValueError
         If it is not a single log.
     """
-    states = _states(source)
+    states = _states(source, until)
     if len(states) != 1:
         raise ValueError(f"this looks at one log, not at {len(states)}: {', '.join(states)}")
     return next(iter(states.values()))
 
 
-def stacked(source: Source, build: "Callable[[State], pd.DataFrame]") -> "pd.DataFrame":
+def stacked(source: Source, build: "Callable[[State], pd.DataFrame]", until: Until = None) -> "pd.DataFrame":
     """Return a frame built of each log; of several logs, one below the other with a first column ``log``."""
     import pandas as pd
 
-    built = {name: build(state) for name, state in _states(source).items()}
+    built = {name: build(state) for name, state in _states(source, until).items()}
     for name, frame in built.items():
         if name:
             frame.insert(0, "log", pd.Series([name] * len(frame), index=frame.index, dtype="string[pyarrow]"))
@@ -253,12 +253,13 @@ def stacked(source: Source, build: "Callable[[State], pd.DataFrame]") -> "pd.Dat
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=frames[0].index.name is None)
 
 
-def _states(source: Source) -> dict[str, State]:
+def _states(source: Source, until: Until) -> dict[str, State]:
     """Return the state of each log, by what the column ``log`` calls it; by an empty name if it is a single one."""
     if isinstance(source, Frames):
+        check_not_read(until)
         return _of_frames(source)
     wanted = {name: TABLES[name] for name in _ROWS}
-    return {name: _state(read_tables(log, wanted)) for name, log in logs_of(source).items()}
+    return {name: _state(read_tables(log, wanted, until)) for name, log in logs_of(source).items()}
 
 
 def _of_frames(frames: Frames) -> dict[str, State]:

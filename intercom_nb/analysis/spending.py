@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import State, stacked
 
 if TYPE_CHECKING:
@@ -101,13 +101,15 @@ def sending(messages: "pd.DataFrame", steps: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(costs, columns=["tokens", "usd"])
 
 
-def cost(source: Source) -> "pd.DataFrame":
+def cost(source: Source, *, until: Until = None) -> "pd.DataFrame":
     """Return what it cost, one row per agent and a last one, ``total``.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, or a log.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def cost(source: Source) -> "pd.DataFrame":
     >>> float(cost(intercom).usd["total"])
     0.0
     """
-    return stacked(source, cost_of)
+    return stacked(source, cost_of, until)
 
 
 def cost_of(state: State) -> "pd.DataFrame":

@@ -1,9 +1,13 @@
 """What each frame holds, as values: its columns with their kinds, and the query that fetches its rows from a log."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from intercom_nb.log.schema import TABLES as STORED
+from intercom_nb.log.schema import as_of, columns_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +50,13 @@ class Table:
     columns: tuple[Column, ...]
     sql: str
 
+    def at(self, place: int | None) -> str:
+        """Return the query as of a place of the log: each table that it reads, as it was then; as it is for None."""
+        if place is None:
+            return self.sql
+        read = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", self.sql))
+        return as_of(place, {name: columns_of(name) for name in STORED if name in read}) + self.sql
+
     @property
     def fetched(self) -> tuple[Column, ...]:
         """The columns the query fetches."""
@@ -54,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The ten frames of one or more logs, all of one moment; taken by every function here in place of a log.
+    """The twelve frames of one or more logs, all of one moment; taken by every function here in place of a log.
 
     Made by `read_frames` and `read_thread_logs`; each attribute is what the function of that name with ``_df`` returns.
     """
@@ -69,6 +80,8 @@ class Frames:
     tool_calls: "pd.DataFrame"
     items: "pd.DataFrame"
     events: "pd.DataFrame"
+    options: "pd.DataFrame"
+    halts: "pd.DataFrame"
 
     def __repr__(self) -> str:
         return f"<Frames of {len(self.agents)} agents, {len(self.chats)} chats, {len(self.messages)} messages>"
@@ -96,12 +109,13 @@ NAMES = Table(
 )
 
 _AGENTS = (
-    "agent_id:t name:t kind:t team:t description:t mission:t model:t settings:t tools:t mail:t begins:is limits:t "
-    "notes:is context:n contacts:t data:t version:n seq:n created_at:at added_at:at"
+    "agent_id:t name:t kind:t team:t description:t mission:t model:t settings:t tools:t mail:t begins:is max_runs:n "
+    "max_tokens:n max_usd:x notes:is context:n contacts:t data:t version:n seq:n created_at:at added_at:at"
 )
 _AGENT = (
-    "agent_id, name, kind, team, description, mission, model, settings, tools, mail, begins, limits, notes, context, "
-    "contacts, data, version, seq, created_at, added_at"
+    "agent_id, name, kind, team, description, mission, model, settings, tools, mail, begins, "
+    "CAST(limits ->> '$.runs' AS INTEGER), CAST(limits ->> '$.tokens' AS INTEGER), CAST(limits ->> '$.usd' AS REAL), "
+    "notes, context, contacts, data, version, seq, created_at, added_at"
 )
 _VERSIONS = """
 SELECT *, MIN(created_at) OVER same AS added_at, MIN(seq) OVER same AS added, MAX(version) OVER same AS newest
@@ -115,6 +129,9 @@ _SPENT = ", ".join(
     f"CASE WHEN COUNT({name}) = SUM(error IS NULL) THEN SUM({name}) END AS {name}"
     for name in ("input_tokens", "cached_tokens", "output_tokens", "usd")
 )
+
+# When something was written: the end of the transaction that it is in.
+_AT = "(SELECT at FROM places WHERE places.seq >= {} ORDER BY places.seq LIMIT 1)"
 
 TABLES: Mapping[str, Table] = MappingProxyType(
     {
@@ -133,12 +150,10 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         ),
         "memberships": _table(
             "chat_id:t chat<chat_id agent_id:t agent<agent_id joined_seq:n left_seq:n joined_at:at left_at:at",
-            """
-            SELECT chat_id, agent_id, seq, until_seq,
-                (SELECT at FROM places WHERE places.seq >= m.seq ORDER BY places.seq LIMIT 1),
-                CASE WHEN until_seq IS NOT NULL THEN
-                    (SELECT at FROM places WHERE places.seq >= m.until_seq ORDER BY places.seq LIMIT 1) END
-            FROM memberships AS m ORDER BY seq""",
+            f"""
+            SELECT chat_id, agent_id, seq, until_seq, {_AT.format("m.seq")},
+                CASE WHEN until_seq IS NOT NULL THEN {_AT.format("m.until_seq")} END
+            FROM memberships AS m ORDER BY seq""",  # noqa: S608 - made of literals
         ),
         "messages": _table(
             "seq:n message_id:t created_at:at sender<sender_id receiver<receiver_id chat<chat_id text:t "
@@ -206,6 +221,20 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             "seq:n kind:t by_id:t by<by_id agent_id:t agent<agent_id chat_id:t chat<chat_id run_id:t reason:t data:t text:t "
             "created_at:at",
             "SELECT seq, kind, by_id, agent_id, chat_id, run_id, reason, data, text, created_at FROM events ORDER BY seq",
+        ),
+        "options": _table(
+            "seq:n name:t value:t set_at:at is_newest:is",
+            f"""
+            SELECT seq, name, value, {_AT.format("o.seq")},
+                NOT EXISTS (SELECT 1 FROM options AS l WHERE l.name = o.name AND l.seq > o.seq)
+            FROM options AS o ORDER BY seq""",  # noqa: S608 - made of literals
+        ),
+        "halts": _table(
+            "seq:n agent_id:t agent<agent_id reason:t began_at:at ended_at:at ended_seq:n",
+            f"""
+            SELECT seq, agent_id, reason, created_at, CASE WHEN until_seq IS NOT NULL THEN {_AT.format("h.until_seq")} END,
+                until_seq
+            FROM halts AS h ORDER BY seq""",  # noqa: S608 - made of literals
         ),
     }
 )

@@ -55,7 +55,8 @@ def read_thread_logs(folder: str | Path) -> Frames:
     Examples
     --------
     >>> from intercom_nb import who_to_whom
-    >>> int(who_to_whom(read_thread_logs(intercom.thread_logs)).loc["Founder", "Marketing Expert"])
+    >>> folder = intercom.log.parent / intercom.name
+    >>> int(who_to_whom(read_thread_logs(folder)).loc["Founder", "Marketing Expert"])
     2
     """
     folder = Path(folder)

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
-from intercom_nb.analysis.reading import Source, frames_from, logs_of
+from intercom_nb.analysis.reading import Source, Until, frames_from, logs_of
 from intercom_nb.analysis.spending import sending
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.teams import By, teams_of
@@ -25,13 +25,15 @@ _COUNTS = (
 )
 
 
-def delivery_counts(source: Source) -> dict[str, dict[str, int]]:
+def delivery_counts(source: Source, *, until: Until = None) -> dict[str, dict[str, int]]:
     """Return who wrote to whom, in deliveries: sender's name → receiver's name → count.
 
     Parameters
     ----------
     source : Source
         A service, also while it runs, a log, several of them, or a folder of logs.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -40,8 +42,8 @@ def delivery_counts(source: Source) -> dict[str, dict[str, int]]:
         the program (*Begin*) have no sender and do not count.
     """
     logs = {} if isinstance(source, Frames) else logs_of(source)
-    if "" not in logs:
-        matrix = who_to_whom(source)
+    if "" not in logs or until is not None:
+        matrix = who_to_whom(source, until=until)
         members = [str(name) for name in matrix.index]
         rows = zip(members, matrix.to_numpy().tolist(), strict=True)
         return {s: {r: n for r, n in zip(members, row, strict=True) if r != s} for s, row in rows}
@@ -55,7 +57,7 @@ def delivery_counts(source: Source) -> dict[str, dict[str, int]]:
 
 
 def who_to_whom(
-    source: Source, count: Count = "messages", through: Through = "all", *, by: By = "agent"
+    source: Source, count: Count = "messages", through: Through = "all", *, by: By = "agent", until: Until = None
 ) -> "pd.DataFrame":
     """Return who wrote to whom as a matrix, one row a sender, or one row a team.
 
@@ -75,6 +77,8 @@ def who_to_whom(
         ``team`` adds up the members of each team, what they wrote to each other on the diagonal; a number adds up by
         so many levels of the teams' names, so 1 counts ``studio/design`` under ``studio``. Members without a team,
         persons too, keep their own names, so nobody is left out; one who is called like a team counts with it.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def who_to_whom(
     if through not in ("all", "direct", "group"):
         raise ValueError(f"through={through!r}: right would be 'all', 'direct' or 'group'")
     wanted = ("agents", "deliveries", *(() if count == "messages" else ("messages", "steps")))
-    found = frames_from(source, {name: TABLES[name] for name in wanted}, strict=True)
+    found = frames_from(source, {name: TABLES[name] for name in wanted}, strict=True, until=until)
     names, _ = _counted_as(found["agents"], by)
     place, members = pd.factorize(np.array(names, object))
     senders, receivers = _ends(found)
@@ -148,7 +152,7 @@ def _amounts(found: "dict[str, pd.DataFrame]", count: Count) -> Any:
     return (cost / np.bincount(keys, minlength=len(messages)).clip(1))[keys]
 
 
-def graph(source: Source, *, by: By = "agent") -> "nx.MultiDiGraph":
+def graph(source: Source, *, by: By = "agent", until: Until = None) -> "nx.MultiDiGraph":
     """Return who wrote to whom as a graph: a node for each member, or team, and an edge for each delivery.
 
     Parameters
@@ -157,6 +161,8 @@ def graph(source: Source, *, by: By = "agent") -> "nx.MultiDiGraph":
         A service, also while it runs, a log, several of them (joined by name), or a folder of logs.
     by : {"agent", "team"} or int
         What is a node, as for `who_to_whom`; members of one team who wrote to each other are edges from it to itself.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -180,7 +186,9 @@ def graph(source: Source, *, by: By = "agent") -> "nx.MultiDiGraph":
     """
     import networkx as nx
 
-    found = frames_from(source, {name: TABLES[name] for name in ("agents", "messages", "deliveries")}, strict=True)
+    found = frames_from(
+        source, {name: TABLES[name] for name in ("agents", "messages", "deliveries")}, strict=True, until=until
+    )
     traffic = nx.MultiDiGraph()
     agents = found["agents"].astype(object)
     names, teams = _counted_as(agents, by)

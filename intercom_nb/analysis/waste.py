@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import Membership, Post, State, Step, stacked
 from intercom_nb.analysis.spending import Cost, sending, spending
 
@@ -31,7 +31,7 @@ class _Repeat(NamedTuple):
     score: float
 
 
-def redundant_messages(source: Source, *, threshold: float = 80.0) -> "pd.DataFrame":
+def redundant_messages(source: Source, *, threshold: float = 80.0, until: Until = None) -> "pd.DataFrame":
     """Return the direct messages that tell their receiver what it already had, one row each.
 
     A direct message is redundant in one of two ways.
@@ -56,6 +56,8 @@ def redundant_messages(source: Source, *, threshold: float = 80.0) -> "pd.DataFr
         A service, also while it runs, or a log.
     threshold : float, default 80
         The lowest score for ``text``, 0 to 100. Two sentences that say the same in other words rarely reach it.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def redundant_messages(source: Source, *, threshold: float = 80.0) -> "pd.DataFr
     """
     if not 0 <= threshold <= 100:  # noqa: PLR2004 - the two ends of the scale
         raise ValueError(f"threshold={threshold!r}: it should be a score from 0 to 100")
-    return stacked(source, lambda state: _redundant(state, threshold))
+    return stacked(source, lambda state: _redundant(state, threshold), until)
 
 
 def _redundant(state: State, threshold: float) -> "pd.DataFrame":

@@ -12,7 +12,10 @@ Keys begin with what grows, so what one message adds, to however many receivers,
 tables: a commit writes a few pages, not one for each receiver.
 """
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
 from types import MappingProxyType
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "TABLES",
     "VERSION",
     "as_of",
+    "columns_of",
 ]
 
 VERSION = 2
@@ -172,6 +176,20 @@ HALF_STATES = {
 }
 
 
+@cache
+def columns_of(table: str) -> tuple[str, ...]:
+    """Return the columns of a table, in order.
+
+    Examples
+    --------
+    >>> columns_of("holds")
+    ('channel', 'seq', 'until_seq')
+    """
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(SCHEMA)
+        return tuple(name for _, name, *_ in empty.execute(f"PRAGMA table_info({table})"))
+
+
 def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
     """Return a WITH clause in which each of some tables is what it was at a place of the log.
 
@@ -185,7 +203,7 @@ def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
     Examples
     --------
     >>> as_of(7, {"meta": ("key", "value")})
-    'WITH meta AS (SELECT key, value FROM main.meta WHERE seq <= 7) '
+    'WITH meta AS NOT MATERIALIZED (SELECT key, value FROM main.meta WHERE seq <= 7) '
     """
     parts = []
     for table, columns in tables.items():
@@ -194,5 +212,5 @@ def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
             f"CASE WHEN until_seq <= {place:d} THEN {column} END AS {column}" if column in endings else column
             for column in columns
         )
-        parts.append(f"{table} AS (SELECT {shown} FROM main.{table} WHERE seq <= {place:d})")  # noqa: S608 - names of ours
+        parts.append(f"{table} AS NOT MATERIALIZED (SELECT {shown} FROM main.{table} WHERE seq <= {place:d})")  # noqa: S608 - names of ours
     return f"WITH {', '.join(parts)} " if parts else ""

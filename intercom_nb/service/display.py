@@ -87,8 +87,7 @@ class Display(Running):
             self._shown.hub.finish()
 
     def _view(self, kind: type[_V], focus: str = "") -> _V:
-        found: _V = self._seen.hub.view(kind.part, focus, lambda: kind(self, focus))
-        return found
+        return kind(self, focus)
 
     # -- the last line of a cell ------------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class Display(Running):
 
     def _live_service(self) -> dict[str, Any]:
         spent, limits, seconds = self.spent, self.limits, round(self._engine.lifecycle.seconds, 1)
-        usd = None if self._seen.hub.unpriced else spent.usd  # a sum without some of its parts is not known
+        usd = None if spent.unpriced else spent.usd  # a sum without some of its parts is not known
         return {
             "name": self.name,
             "state": self.state,

@@ -58,7 +58,7 @@ def compose(name: str, agent_id: str, mission: str, description: str = "") -> st
 
     Examples
     --------
-    >>> print(compose("Founder", "founder", "Figure out how to market it.", "Runs a studio.")[:101])
+    >>> print(compose("Founder", "founder", "Figure out how to market it.", "Runs a studio.")[:103])
     You are the agent "Founder" (id: founder). Others see you as: Runs a studio.
     <BLANKLINE>
     # Mission

@@ -6,12 +6,13 @@ from typing import Any
 
 from intercom_nb.errors import listed
 from intercom_nb.log.reading import Query
-from intercom_nb.views.feed import texts_between
+from intercom_nb.views.feed import older_facts, texts_between
 
 __all__ = ["answer"]
 
 _AT_ONCE = 5_000  # messages looked through at once
 _NEWEST = 200  # items of a conversation
+_OLDER = 5_000  # messages, runs and events at once, without texts
 
 
 def answer(query: Query, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,6 +31,9 @@ def answer(query: Query, asked: Mapping[str, Any]) -> dict[str, Any]:
         If it cannot be answered; the text says why.
     """
     what = asked.get("what")
+    if what == "older":
+        facts, before = older_facts(query, int(asked["seq"]), min(int(asked["most"]), _OLDER))
+        return {"facts": facts, "before": before}
     if what == "texts":
         return {"texts": texts_between(query, int(asked["from"]), int(asked["to"]))}
     if what == "text":
@@ -40,7 +44,7 @@ def answer(query: Query, asked: Mapping[str, Any]) -> dict[str, Any]:
         return {"items": _conversation(query, str(asked["agent"]))}
     if what == "search":
         return {"seqs": _search(query, str(asked["text"]))}
-    right = listed(["texts", "text", "run", "conversation", "search", "do"])
+    right = listed(["older", "texts", "text", "run", "conversation", "search", "do"])
     raise ValueError(f"there is no answer to {what!r}; right would be {right}")
 
 

@@ -22,18 +22,36 @@ from intercom_nb.log.facts import (
     StepTaken,
 )
 from intercom_nb.log.reading import Query
+from intercom_nb.views.before import EVERYTHING, Before, first_of_newest, kept_runs, sums_before
 
-__all__ = ["LONGEST", "TEXTS", "Changed", "Facts", "changed_facts", "facts_since", "last_seq", "texts_between"]
+__all__ = [
+    "LONGEST",
+    "NEWEST",
+    "TEXTS",
+    "Changed",
+    "Facts",
+    "all_facts",
+    "changed_facts",
+    "facts_since",
+    "is_much",
+    "last_seq",
+    "newest_facts",
+    "older_facts",
+    "texts_between",
+]
 
 Facts: TypeAlias = dict[str, list[Any]]
 
 LONGEST = 20_000  # characters of one text; the rest is sent when somebody asks for it
+LONGEST_EVENT = 1_000  # characters of one event
+NEWEST = 500  # messages that a page begins with, and runs and events likewise
 TEXTS = 500  # messages sent with their texts at once
+ROOM = 250_000  # bytes of all texts that are sent at once
 
 # The order of the columns is the order of the wire: js/src/wire/facts.js gives each its name on the other side.
 _AGENTS = """
 SELECT a.agent_id, name, kind, description, mission, first, model, a.seq FROM agents AS a
-JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first, FROM agents GROUP BY agent_id)
+JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id)
     AS newest ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY first
 """
@@ -45,7 +63,7 @@ _MEMBERSHIPS = "SELECT chat_id, agent_id, seq, until_seq FROM memberships"
 _MESSAGES = """
 SELECT seq, id, created_at / 1000, sender_id, COALESCE(chat_id, receiver_id), run_id, CASE WHEN seq >= ? THEN text END,
     LENGTH(text)
-FROM messages WHERE seq > ? ORDER BY seq
+FROM messages WHERE seq > ? AND seq < ? ORDER BY seq
 """
 # A price is unknown if one of its answered calls has none; then the whole run has none.
 _RUNS = """
@@ -65,7 +83,12 @@ _TOUCHED_RUNS = (
     "SELECT run_id FROM runs WHERE seq > ?1 OR until_seq > ?1 OR until_seq IS NULL "
     "UNION SELECT run_id FROM steps WHERE seq > ?1"
 )
-_EVENTS = "SELECT seq, kind, agent_id, text, created_at / 1000 FROM events WHERE seq > ? ORDER BY seq"
+_EVENT = f"SELECT seq, kind, agent_id, SUBSTR(text, 1, {LONGEST_EVENT}), created_at / 1000 FROM events"  # noqa: S608
+_EVENTS = f"{_EVENT} WHERE seq > ? ORDER BY seq"
+_EVENTS_BETWEEN = f"{_EVENT} WHERE seq > ? AND seq < ? ORDER BY seq"
+_NEW_ADMIN = "chat_id IN (SELECT chat_id FROM admins WHERE seq > ?1)"
+_IN_NAMED = "chat_id IN (SELECT value FROM json_each(?1))"
+_NEWEST_CHATS = "SELECT chat_id FROM chats ORDER BY seq DESC LIMIT 300"  # the others are told with what is said in them
 
 
 @dataclass(slots=True)
@@ -106,7 +129,65 @@ class Changed:
         return changed
 
 
-def facts_since(query: Query, seq: int = 0, *, texts: int = TEXTS) -> Facts:
+def all_facts(query: Query) -> Facts:
+    """Return everything that a log says, without the texts of its messages."""
+    return {
+        "agents": _agents(_all_agents(query)),
+        "chats": _dicts(query(f"{_CHATS} ORDER BY seq")),
+        "memberships": _lists(query(f"{_MEMBERSHIPS} ORDER BY seq")),
+        "messages": _messages(query, 0, texts=False),
+        "runs": _lists(query(_ALL_RUNS)),
+        "events": _lists(query(_EVENTS, 0)),
+    }
+
+
+def newest_facts(query: Query, most: int = NEWEST) -> tuple[Facts, Before | None]:
+    """Return the newest rows of a log, and sums of what lies before them; no sums if that is nothing.
+
+    Parameters
+    ----------
+    query : Query
+        Reads one state of a log.
+    most : int
+        So many messages at most, and runs and events likewise.
+    """
+    first = first_of_newest(query, EVERYTHING, most)
+    if not first:
+        return facts_since(query, 0), None
+    facts = _rows_between(query, first, EVERYTHING, kept_runs(query, first))
+    facts["messages"] = _messages(query, first - 1)
+    ids = {row[0] for row in query(_NEWEST_CHATS)} - {chat["id"] for chat in facts["chats"]}
+    facts["chats"] += _some_chats(query, ids)
+    facts["agents"] = _agents(_all_agents(query))
+    return facts, sums_before(query, first)
+
+
+def older_facts(query: Query, end: int, most: int) -> tuple[Facts, Before | None]:
+    """Return the newest rows before a place, without texts, and sums of what lies before them."""
+    first = first_of_newest(query, end, most)
+    facts = _rows_between(query, first, end, kept_runs(query, first) - kept_runs(query, end))
+    return facts, sums_before(query, first) if first else None
+
+
+def _rows_between(query: Query, first: int, end: int, run_ids: Iterable[str]) -> Facts:
+    """Return what a log says from one place until before another one, and the groups that it speaks of."""
+    messages = _messages(query, first - 1, end, texts=False)
+    ids = {row[4] for row in messages}
+    alive = f"{_MEMBERSHIPS} WHERE {_IN_NAMED} AND seq < ?3 AND (until_seq IS NULL OR until_seq >= ?2) ORDER BY seq"
+    return {
+        "chats": _some_chats(query, ids),
+        "memberships": _lists(query(alive, json.dumps(sorted(ids)), first, end)),
+        "messages": messages,
+        "runs": _lists(_runs(query, run_ids)),
+        "events": _lists(query(f"{_EVENTS_BETWEEN}", first - 1, end)),
+    }
+
+
+def _some_chats(query: Query, ids: Iterable[str]) -> list[dict[str, Any]]:
+    return _dicts(query(f"{_CHATS} WHERE {_IN_NAMED} ORDER BY seq", json.dumps(sorted(ids))))
+
+
+def facts_since(query: Query, seq: int) -> Facts:
     """Return everything that a log says after a place in it; everything it says, after 0.
 
     Parameters
@@ -115,30 +196,32 @@ def facts_since(query: Query, seq: int = 0, *, texts: int = TEXTS) -> Facts:
         Reads one state of a log.
     seq : int
         Everything up to it is known already.
-    texts : int
-        How many of the messages, the newest, come with their texts.
     """
     runs = query(_ALL_RUNS) if seq == 0 else _runs(query, (row[0] for row in query(_TOUCHED_RUNS, seq)))
     return {
         "agents": _agents(row for row in _all_agents(query) if row[0][-1] > seq),
-        "chats": _dicts(query(f"{_CHATS} ORDER BY seq")),  # all of them: there are few, and one may have another admin
+        "chats": _dicts(query(f"{_CHATS} WHERE seq > ?1 OR {_NEW_ADMIN} ORDER BY seq", seq)),
         "memberships": _lists(query(f"{_MEMBERSHIPS} WHERE seq > ?1 OR until_seq > ?1 ORDER BY seq", seq)),
-        "messages": _messages(query, seq, texts),
+        "messages": _messages(query, seq),
         "runs": _lists(runs),
         "events": _lists(query(_EVENTS, seq)),
     }
 
 
+def is_much(query: Query, seq: int, most: int = NEWEST) -> bool:
+    """Say whether so much was written after a place that a page had better begin anew."""
+    return first_of_newest(query, EVERYTHING, most) > seq + 1
+
+
 def changed_facts(query: Query, seq: int, changed: Changed) -> Facts:
     """Return the rows that have changed, and the messages and events after a place in the log."""
-    facts: Facts = {"messages": _messages(query, seq, TEXTS), "events": _lists(query(_EVENTS, seq))}
+    facts: Facts = {"messages": _messages(query, seq), "events": _lists(query(_EVENTS, seq))}
     if changed.agents:
         facts["agents"] = _agents(row for row in _all_agents(query) if row[0][0] in changed.agents)
     if changed.chats:
-        named = "WHERE chat_id IN (SELECT value FROM json_each(?))"
-        ids = json.dumps(sorted(changed.chats))
-        facts["chats"] = _dicts(query(f"{_CHATS} {named} ORDER BY seq", ids))
-        facts["memberships"] = _lists(query(f"{_MEMBERSHIPS} {named} ORDER BY seq", ids))
+        facts["chats"] = _some_chats(query, changed.chats)
+        of_them = f"{_MEMBERSHIPS} WHERE {_IN_NAMED} ORDER BY seq"
+        facts["memberships"] = _lists(query(of_them, json.dumps(sorted(changed.chats))))
     if changed.runs:
         facts["runs"] = _lists(_runs(query, changed.runs))
     return {kind: rows for kind, rows in facts.items() if rows}
@@ -155,13 +238,20 @@ def texts_between(query: Query, first: int, last: int, *, longest: int | None = 
     return [[seq, text[:longest]] for seq, text in query(sql, first, last, TEXTS)]
 
 
-def _messages(query: Query, seq: int, texts: int) -> list[list[Any]]:
-    newest = query("SELECT seq FROM messages WHERE seq > ? ORDER BY seq DESC LIMIT 1 OFFSET ?", seq, max(texts - 1, 0))
-    since = newest[0][0] if newest else seq + 1
-    rows = _lists(query(_MESSAGES, since if texts else 2**62, seq))
-    for row in rows[-texts:] if texts else ():
+def _messages(query: Query, seq: int, end: int = EVERYTHING, *, texts: bool = True) -> list[list[Any]]:
+    """Return the messages after a place and before another, the newest with their texts, as many as may be sent."""
+    newest = query("SELECT seq FROM messages WHERE seq > ? ORDER BY seq DESC LIMIT 1 OFFSET ?", seq, TEXTS - 1)
+    since = (newest[0][0] if newest else seq + 1) if texts else EVERYTHING
+    rows = _lists(query(_MESSAGES, since, seq, end))
+    room = ROOM
+    for row in reversed(rows):
         *_, text, _ = row
+        if text is None:
+            break
         row[-2:] = text[:LONGEST], len(text)  # SQLite counts up to the first NUL only
+        room -= len(json.dumps(row[-2], ensure_ascii=False).encode())
+        if room < 0:
+            row[-2] = None
     return rows
 
 

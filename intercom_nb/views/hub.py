@@ -74,8 +74,6 @@ class Hub:
     ----------
     live : callable
         Returns what a running service shows beside its log.
-    unpriced : bool
-        Whether the price of some model call is not known.
 
     Parameters
     ----------
@@ -89,7 +87,6 @@ class Hub:
 
     def __init__(self, name: str, store: Store, live: Callable[[], Live]) -> None:
         self.live = live
-        self.unpriced = False
         self._name = name
         self._store = store
         self._views: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()

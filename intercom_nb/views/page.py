@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.log.reading import HasStore, Query, querying
-from intercom_nb.views.feed import TEXTS, facts_since, texts_between
+from intercom_nb.views.feed import TEXTS, all_facts, texts_between
 from intercom_nb.views.widget import bundle
 
 __all__ = ["to_html"]
@@ -59,7 +59,7 @@ def to_html(source: HasStore | str | Path, path: str | Path) -> Path:
     '.html'
     """
     with querying(source) as query:
-        facts = facts_since(query, texts=0)
+        facts = all_facts(query)
         parts = [_part(query, facts["messages"][n : n + TEXTS]) for n in range(0, len(facts["messages"]), TEXTS)]
         name = dict(query("SELECT key, value FROM meta"))["name"]
     script, style = bundle()

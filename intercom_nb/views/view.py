@@ -5,6 +5,7 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,7 +13,8 @@ from intercom_nb.errors import InterComError, LogError
 from intercom_nb.log.reading import Query, querying, store_of
 from intercom_nb.views.actions import do
 from intercom_nb.views.answers import answer
-from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, last_seq
+from intercom_nb.views.before import Before
+from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, is_much, last_seq, newest_facts
 from intercom_nb.views.hub import Live
 from intercom_nb.views.seen import Seen, Shown, seen_of
 from intercom_nb.views.snapshot import one_line, picture
@@ -23,7 +25,17 @@ __all__ = ["AgentsView", "Dashboard", "GraphView", "Timeline", "Transcript", "Vi
 _LOGGER = logging.getLogger(__name__)
 
 
-class View:
+class _OneOfEach(type):
+    """Makes one view of a service, part and focus, and gives it again: the service's hub tells those it made only."""
+
+    def __call__(cls, source: Shown | str | Path, focus: str = "") -> Any:
+        make = partial(super().__call__, source, focus)
+        if isinstance(source, str | Path):
+            return make()
+        return seen_of(source).hub.view(cls.part, focus, make)  # type: ignore[attr-defined]  # views have one
+
+
+class View(metaclass=_OneOfEach):
     """A live view of a service, or a view of a finished log; the last line of a cell shows it.
 
     Parameters
@@ -117,17 +129,17 @@ class View:
             if changed.anything:
                 with querying(service) as query:
                     facts = changed_facts(query, self._sent, changed)
-                service.hub.unpriced |= _unpriced(facts)
             news = self._news(live)
             if not facts and not news:
                 return False
             self._send(facts, news, reset=False)
         return True
 
-    def _send(self, facts: Facts, live: Live | None, *, reset: bool) -> None:
+    def _send(self, facts: Facts, live: Live | None, *, reset: bool, before: Before | None = None) -> None:
         self._sent = last_seq(facts, self._sent)
         self._batch += 1
-        self._post({"kind": "facts", "n": self._batch, "reset": reset, "facts": facts, "live": live})
+        told = {"kind": "facts", "n": self._batch, "reset": reset, "facts": facts, "live": live}
+        self._post(told if before is None else {**told, "before": before})
 
     def _post(self, content: dict[str, Any]) -> None:
         if self._widget is not None and not self.closed:
@@ -181,12 +193,16 @@ class View:
         service = self._kept
         if service is not None:
             service.hub.listen()  # first: what becomes durable while the log is read is told afterwards
+        before: Before | None = None
         with self._source() as source, querying(source) as query:
-            facts = facts_since(query, self._sent)
+            anew = self._sent == 0 or is_much(query, self._sent)
+            if anew:
+                facts, before = newest_facts(query)
+            else:
+                facts = facts_since(query, self._sent)
         if service is not None:
-            service.hub.unpriced |= _unpriced(facts)
             self._last_live = service.hub.live()
-        self._send(facts, self._last_live or None, reset=self._sent == 0)
+        self._send(facts, self._last_live or None, reset=anew, before=before)
 
     def _answer(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -222,10 +238,6 @@ class View:
             yield self._log
         else:
             raise LogError(self._log, "this log was in memory, and its service is gone")
-
-
-def _unpriced(facts: Facts) -> bool:
-    return any(run[8] is None for run in facts.get("runs", ()))
 
 
 class Dashboard(View):

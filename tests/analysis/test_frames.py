@@ -12,32 +12,38 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from logs import add_rows, new_log
 
 from intercom_nb import Agent, Fail, Limits, LogDamagedError, LogError, NewerLogError, call
 from intercom_nb.analysis import frames as f
 from intercom_nb.analysis import reading
 from intercom_nb.analysis.tables import Frames
-from intercom_nb.log.schema import SCHEMA
+from intercom_nb.log.schema import VERSION
 
 KINDS = {"T": "string[pyarrow]", "N": "Int64", "AT": "datetime64[us, UTC]", "X": "float64", "IS": "boolean"}
 WRITTEN = {
-    "agents": "agent_id:T name:T kind:T team:T description:T mission:T model:T tools:T mail:T version:N seq:N "
-    "created_at:AT added_at:AT",
+    "agents": "agent_id:T name:T kind:T team:T description:T mission:T model:T settings:T tools:T mail:T "
+    "begins:IS max_runs:N max_tokens:N max_usd:X notes:IS context:N contacts:T data:T version:N seq:N created_at:AT "
+    "added_at:AT",
     "chats": "chat_id:T name:T description:T admin_id:T admin:T n_members:N seq:N created_at:AT",
     "memberships": "chat_id:T chat:T agent_id:T agent:T joined_seq:N left_seq:N joined_at:AT left_at:AT",
     "messages": "seq:N message_id:T created_at:AT sender:T receiver:T chat:T text:T sender_id:T receiver_id:T "
     "chat_id:T run_id:T",
     "deliveries": "seq:N message_id:T created_at:AT sender:T receiver:T chat:T state:T consumed_at:AT latency_s:X "
-    "sender_id:T receiver_id:T chat_id:T run_id:T",
+    "sender_id:T receiver_id:T chat_id:T run_id:T consumed_seq:N",
     "runs": "run_id:T agent_id:T agent:T agent_version:N began_seq:N ended_seq:N began_at:AT ended_at:AT duration_s:X "
     "reason:T error:T attempts:N n_steps:N n_received:N n_sent:N input_tokens:N cached_tokens:N output_tokens:N usd:X "
     "turn_idx:N chat_list:T",
-    "steps": "run_id:T step:N seq:N agent_id:T agent:T model:T input_tokens:N cached_tokens:N output_tokens:N usd:X "
-    "latency_s:X error:T is_held:IS created_at:AT",
-    "tool_calls": "run_id:T step:N n:N call_id:T agent_id:T agent:T tool:T arguments:T output:T is_failed:IS "
+    "steps": "run_id:T step:N seq:N agent_id:T agent:T kind:T asked:T model:T settings:T input_tokens:N "
+    "cached_tokens:N output_tokens:N usd:X latency_s:X first_token_s:X repaired:IS error:T is_held:IS attempt:N "
+    "response_id:T fingerprint:T created_at:AT",
+    "tool_calls": "run_id:T step:N n:N call_id:T agent_id:T agent:T tool:T source:T arguments:T output:T is_failed:IS "
     "began_at:AT ended_at:AT duration_s:X",
     "items": "agent_id:T agent:T idx:N run_id:T step:N type:T text:T payload:T",
-    "events": "seq:N kind:T agent_id:T agent:T chat_id:T chat:T run_id:T text:T created_at:AT",
+    "events": "seq:N kind:T by_id:T by:T agent_id:T agent:T chat_id:T chat:T run_id:T reason:T data:T text:T "
+    "created_at:AT",
+    "options": "seq:N name:T value:T set_at:AT is_newest:IS",
+    "halts": "seq:N agent_id:T agent:T reason:T began_at:AT ended_at:AT ended_seq:N",
 }
 COLUMNS = {
     name: {column: KINDS[kind] for column, kind in (word.split(":") for word in written.split())}
@@ -55,23 +61,19 @@ def all_frames(source, **settings):
     return {name: getattr(f, f"{name}_df")(source, **settings) for name in COLUMNS}
 
 
-def write_log(path, n=0, schema=1):
+def write_log(path, n=0, schema=VERSION):
     """Write a log of two agents and n messages, each read by a run, by SQL alone; the first 3,000 are direct."""
-    with closing(sqlite3.connect(path)) as log:
-        log.executescript("PRAGMA synchronous = OFF;" + SCHEMA)
-        log.executemany("INSERT INTO meta VALUES (?, ?)", [("schema", str(schema)), ("name", path.stem)])
-        agent = (
-            "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, tools, mail, created_at) "
-            "VALUES (?, 1, ?, 'agent', ?, '', '', '', 'when_idle', 0)"
-        )
-        log.executemany(agent, [("ann", 1, "Ann"), ("bob", 2, "Bob")])
-        log.execute("INSERT INTO chats VALUES ('chat-1', 3, 'Plan', '', 'ann', 0)")
-        rows = [(9 + k, f"m-{9 + k}", *((None, "bob") if k < 3000 else ("chat-1", None)), k) for k in range(n)]
-        sql = "INSERT INTO messages VALUES (?, ?, ?, ?, 'ann', 'Hello', NULL, ?, NULL)"
-        log.executemany(sql, rows)
-        log.executemany("INSERT INTO deliveries VALUES ('bob', ?, 'pending', NULL)", [(row[0],) for row in rows])
-        log.commit()
-    return path
+    to = lambda k: {"receiver_id": "bob"} if k < 3000 else {"chat_id": "chat-1"}  # noqa: E731
+    messages = [{"seq": 9 + k, "id": f"m-{9 + k}", "sender_id": "ann", "created_at": k} | to(k) for k in range(n)]
+    return new_log(
+        path,
+        schema,
+        agents=[{"agent_id": "ann", "seq": 1, "name": "Ann"}, {"agent_id": "bob", "seq": 2, "name": "Bob"}],
+        chats=[{"chat_id": "chat-1", "seq": 3, "name": "Plan"}],
+        admins=[{"chat_id": "chat-1", "seq": 4, "agent_id": "ann"}],
+        messages=messages,
+        deliveries=[{"agent_id": "bob", "seq": message["seq"]} for message in messages],
+    )
 
 
 @pytest.fixture
@@ -191,17 +193,16 @@ def test_runs_steps_calls_and_items_join(talk):
 def test_money_not_known_is_nan_and_a_total_needs_every_step(tmp_path):
     """Steps of known and unknown price, tokens told and not: sums are made of what is whole."""
     path = write_log(tmp_path / "log.db")
-    with closing(sqlite3.connect(path)) as log:
-        run = "INSERT INTO runs VALUES (?, 'ann', 1, ?, 0, 0, NULL, 1, 99, 1, 'silent', NULL)"
-        log.executemany(run, [("known", 4), ("unknown", 5), ("failed", 6), ("none", 7)])
-        step = (
-            "INSERT INTO steps (run_id, step, seq, model, input_tokens, cached_tokens, output_tokens, usd, error, "
-            "created_at) VALUES (?, ?, ?, 'm', ?, 0, 1, ?, ?, 0)"
-        )
-        told = [("known", 0, 10, 0.5, None), ("known", 1, 10, 0.25, None), ("unknown", 0, 10, 1.0, None)]
-        told += [("unknown", 1, 10, None, None), ("failed", 0, 7, 0.125, None), ("failed", 1, None, None, "no")]
-        log.executemany(step, [(*row[:2], 20 + n, *row[2:]) for n, row in enumerate(told)])
-        log.commit()
+    whole = {"agent_id": "ann", "until_seq": 90, "ended_at": 1, "reason": "silent"}
+    names = ("known", "unknown", "failed", "none")
+    add_rows(path, "runs", [{"run_id": name, "seq": 4 + n} | whole for n, name in enumerate(names)])
+    told = [("known", 0, 10, 0.5, None), ("known", 1, 10, 0.25, None), ("unknown", 0, 10, 1.0, None)]
+    told += [("unknown", 1, 10, None, None), ("failed", 0, 7, 0.125, None), ("failed", 1, None, None, "no")]
+    columns = ("run_id", "step", "input_tokens", "usd", "error")
+    rows = [dict(zip(columns, row, strict=True)) for row in told]
+    add_rows(
+        path, "steps", [row | {"seq": 20 + n, "until_seq": 20 + n, "output_tokens": 1} for n, row in enumerate(rows)]
+    )
     runs = f.runs_df(path).set_index("run_id")
 
     assert runs.usd.fillna(-1).tolist() == [0.75, -1, 0.125, -1]
@@ -302,7 +303,7 @@ def test_a_damaged_log_raises_naming_it_or_is_left_out_and_listed(tmp_path):
 def test_a_log_open_in_this_process_is_not_read_by_another_sqlite(talk, monkeypatch):
     """Two SQLites on one file in one process undo each other's locks: it would die of a bus error."""
 
-    def fail(path):
+    def fail(path, _):
         pytest.fail(f"{path} is open here")
 
     monkeypatch.setattr(reading, "_through_adbc", fail)
@@ -334,7 +335,7 @@ def half_states(frames: Frames) -> list[str]:
 READER = """
 import json, sys
 from intercom_nb.analysis.frames import read_frames
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2:]
 from test_frames import half_states
 sizes = []
 for line in sys.stdin:
@@ -371,7 +372,7 @@ def test_a_live_log_is_read_while_64_agents_write_it(scripted, tmp_path):
             seen.append(len(frames.messages))
             found.extend(half_states(frames))
 
-    command = [sys.executable, "-c", READER, str(intercom.log), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", READER, str(intercom.log), *map(str, Path(__file__).parents[:2])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other, intercom:
         for name in names:
             intercom[name].begin()

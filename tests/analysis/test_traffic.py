@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import networkx as nx
 import pandas as pd
 import pytest
+from logs import new_log
 
 from intercom_nb import Agent, call
 from intercom_nb.analysis import collapse, delivery_counts, graph, read_frames, who_to_whom
-from intercom_nb.log.schema import SCHEMA
 
 NAMES = ["Ann", "Bob", "Cid", "You"]
 TEAMS = {"ann": "studio/design", "bob": "studio/code", "cid": "Studio/Design"}
@@ -27,39 +27,40 @@ def log(tmp_path):
     Bob and Cid; run 2 of Bob (10 + 2 tokens, price unknown) answers Ann; run 3 of Cid sends nothing. The person writes
     to Ann, and the program begins Cid.
     """
-    path = tmp_path / "log.db"
-    with closing(sqlite3.connect(path)) as log:
-        log.executescript(SCHEMA)
-        log.executemany("INSERT INTO meta VALUES (?, ?)", [("schema", "1"), ("name", "log")])
-        agent = (
-            "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, tools, mail, created_at) "
-            "VALUES (?, 1, ?, ?, ?, 'D.', '', '', 'when_idle', 0)"
-        )
-        kinds = ["agent", "agent", "agent", "person"]
-        rows = [(name.lower(), n, kind, name) for n, (name, kind) in enumerate(zip(NAMES, kinds, strict=True))]
-        log.executemany(agent, rows)
-        log.execute("INSERT INTO chats VALUES ('chat-1', 5, 'Plan', '', 'ann', 0)")
-        run = "INSERT INTO runs VALUES (?, ?, 1, ?, 0, 0, NULL, 1, 90, 1, 'silent', NULL)"
-        log.executemany(run, [("run-1", "ann", 6), ("run-2", "bob", 7), ("run-3", "cid", 8)])
-        step = (
-            "INSERT INTO steps (run_id, step, seq, model, input_tokens, cached_tokens, output_tokens, usd, created_at) "
-            "VALUES (?, ?, ?, 'm', ?, 0, ?, ?, 0)"
-        )
-        log.executemany(step, [("run-1", 0, 9, 60, 10, 0.5), ("run-1", 1, 10, 40, 10, 0.1)])
-        log.executemany(step, [("run-2", 0, 11, 10, 2, None), ("run-3", 0, 12, 5, 1, 1.0)])
-        message = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
-        messages = [
-            (20, "m-20", None, "cid", None, "Begin", None, 0),
-            (21, "m-21", None, "ann", "you", "Go", None, 1_000_000),
-            (22, "m-22", None, "bob", "ann", "Hello", "run-1", 2_000_000),
-            (23, "m-23", "chat-1", None, "ann", "Grüße", "run-1", 3_000_000),
-            (24, "m-24", None, "ann", "bob", "Hi", "run-2", 4_000_000),
-        ]
-        log.executemany(message, messages)
-        delivered = [("cid", 20), ("ann", 21), ("bob", 22), ("bob", 23), ("cid", 23), ("ann", 24)]
-        log.executemany("INSERT INTO deliveries VALUES (?, ?, 'consumed', NULL)", delivered)
-        log.commit()
-    return path
+    columns = ("seq", "id", "chat_id", "receiver_id", "sender_id", "text", "run_id", "created_at")
+    messages = [
+        (20, "m-20", None, "cid", None, "Begin", None, 0),
+        (21, "m-21", None, "ann", "you", "Go", None, 1_000_000),
+        (22, "m-22", None, "bob", "ann", "Hello", "run-1", 2_000_000),
+        (23, "m-23", "chat-1", None, "ann", "Grüße", "run-1", 3_000_000),
+        (24, "m-24", None, "ann", "bob", "Hi", "run-2", 4_000_000),
+    ]
+    spent = [("run-1", 0, 9, 60, 10, 0.5), ("run-1", 1, 10, 40, 10, 0.1), ("run-2", 0, 11, 10, 2, None)]
+    spent.append(("run-3", 0, 12, 5, 1, 1.0))
+    of_step = ("run_id", "step", "seq", "input_tokens", "output_tokens", "usd")
+    delivered = [("cid", 20), ("ann", 21), ("bob", 22), ("bob", 23), ("cid", 23), ("ann", 24)]
+    ended = {"until_seq": 90, "ended_at": 1, "reason": "silent"}
+    return new_log(
+        tmp_path / "log.db",
+        agents=[
+            {
+                "agent_id": name.lower(),
+                "seq": n,
+                "name": name,
+                "description": "D.",
+                "kind": "person" if name == "You" else "agent",
+            }
+            for n, name in enumerate(NAMES)
+        ],
+        chats=[{"chat_id": "chat-1", "seq": 5, "name": "Plan"}],
+        runs=[
+            {"run_id": f"run-{n}", "agent_id": agent, "seq": 5 + n} | ended
+            for n, agent in enumerate(["ann", "bob", "cid"], 1)
+        ],
+        steps=[dict(zip(of_step, row, strict=True)) | {"until_seq": row[2]} for row in spent],
+        messages=[dict(zip(columns, row, strict=True)) for row in messages],
+        deliveries=[{"agent_id": one, "seq": seq, "until_seq": seq} for one, seq in delivered],
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from logs import thread_logs_of
 
 from intercom_nb import InterComService, demos
 from intercom_nb.analysis import delivery_counts
@@ -103,7 +104,7 @@ def test_a_person_watching_sees_what_a_newcomer_needs(capsys, monkeypatch):
 
 def test_an_agent_left_alone_has_no_thread_log():
     """The network engineer's file would be empty, so there is none; the others' begin with their turn."""
-    folder = demos.run(1).thread_logs
+    folder = thread_logs_of(demos.run(1))
     first = (folder / "Founder").read_text(encoding="utf-8").split("=" * 20)[2]
 
     assert sorted(path.name for path in folder.iterdir()) == ["Founder", "Marketing Expert"]

@@ -1,9 +1,12 @@
 """Views: they tell a page what the log says, live, complete, at a pace that a page can take, and hold nothing."""
 
 import gc
+import json
 import math
 import threading
+import time
 import weakref
+from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 
@@ -11,16 +14,19 @@ import pytest
 from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from logs import lengthen
 from views_fixtures import Page, record
 
 from intercom_nb import (
     Agent,
     AgentsView,
     Dashboard,
+    GraphView,
     InterComService,
     Limits,
     LogError,
     ScriptedAssistant,
+    Timeline,
     Transcript,
     call,
     demos,
@@ -28,7 +34,7 @@ from intercom_nb import (
 )
 from intercom_nb.views.hub import Pace
 
-PARTS = ["dashboard", "transcript", "graph_view", "agents_view", "timeline"]
+PARTS = [Dashboard, Transcript, GraphView, AgentsView, Timeline]
 
 
 @pytest.fixture(autouse=True)
@@ -158,19 +164,62 @@ def test_long_texts_are_cut_and_sent_whole_when_asked_for(scripted):
     assert page.ask("texts", **{"from": 0, "to": 99}) == {"texts": [[message.seq, text[:20_000]]]}
 
 
-def test_only_the_newest_texts_come_at_once(scripted):
-    """Of 700 messages all are told, 500 with their texts; the others by asking."""
+def test_only_the_newest_messages_come_at_once(scripted):
+    """Of 700 messages 500 are told, the others by asking, and their texts by asking for those."""
     service = scripted(default="done")
     service.add(Agent("Ann"))
-    seqs = [service.send_message(f"text {n}", "ann").seq for n in range(700)]
+    service.add_person("You")
+    seqs = [service.send_message(f"text {n}", "ann", "you").seq for n in range(700)]
     page = Page(service.transcript())
     page.hello()
-    texts = [row[6] for row in page.log["messages"].values()]
 
-    assert texts == [None] * 200 + [f"text {n}" for n in range(200, 700)]
-    assert all(row[7] == len(f"text {n}") for n, row in enumerate(page.log["messages"].values()))
+    assert [row[6] for row in page.log["messages"].values()] == [f"text {n}" for n in range(200, 700)]
+    assert page.before["messages"] == 200
+    assert page.before["edges"] == [["you", "ann", 200, 0, seqs[199]]]
+    page.older(most=150)
+    assert (page.before["messages"], len(page.log["messages"])) == (50, 650)
+    page.older()
+    assert page.before is None
+    assert {seq: row[7] for seq, row in page.log["messages"].items()} == {
+        seq: len(f"text {n}") for n, seq in enumerate(seqs)
+    }
     asked = page.ask("texts", **{"from": seqs[0], "to": seqs[199]})["texts"]
     assert asked == [[seq, f"text {n}"] for n, seq in enumerate(seqs[:200])]
+
+
+def test_long_texts_come_by_asking(scripted):
+    """Those for which there is room are sent at once, the newest first."""
+    service = scripted(default="done")
+    service.add(Agent("Ann"))
+    for _ in range(30):
+        service.send_message("x" * 19_000, "ann")
+    page = Page(service.transcript())
+    page.hello()
+
+    assert [row[6] is None for row in page.log["messages"].values()] == [True] * 17 + [False] * 13
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize("source", ["service", "log"])
+def test_a_dashboard_of_a_long_log_opens_at_once(tmp_path, source):
+    """Of 100,000 messages it is sent 1 MB at most, in 2 seconds of work; the rest is there for who looks for it."""
+    service = demos.run(2, model="offline", logs=tmp_path)
+    totals = lengthen(service.log, 100_000)
+    began = time.process_time()
+    opened = InterComService.open(service.log, model="offline") if source == "service" else service.log
+    with opened if source == "service" else nullcontext():
+        page = Page(Dashboard(opened))
+        first = page.hello()
+        if source == "log":
+            assert time.process_time() - began < 2
+        assert len(json.dumps(first, ensure_ascii=False).encode()) < 1_000_000
+        assert len(page.log["messages"]) == 500
+        assert all(row[6] for row in page.log["messages"].values())
+        assert page.counted() == totals
+        for _ in range(3):
+            page.older()
+            assert page.counted() == totals
+        assert len(page.log["messages"]) > 5_000
 
 
 def test_a_page_that_comes_back_is_told_what_is_new(finished):
@@ -217,7 +266,7 @@ def test_before_the_start_and_after_the_stop_a_view_is_told(scripted):
     page.take()
 
     assert page.live["service"]["state"] == "stopped"
-    assert [row[1] for row in page.log["events"].values()] == ["stopped"]
+    assert [row[1] for row in page.log["events"].values()] == ["agent_changed", "stopped"]
 
 
 def test_only_agents_that_changed_are_told(scripted):
@@ -275,7 +324,7 @@ def test_many_views_of_a_busy_service_send_twenty_times_a_second_at_most(scripte
     endless = Limits(runs=math.inf, tokens=math.inf)
     service = scripted({"Ann": pong("bob"), "Bob": pong("ann")}, limits=endless, courtesy=False)
     service.add(Agent("Ann"), Agent("Bob"))
-    pages = [Page(getattr(service, part)()) for part in PARTS]
+    pages = [Page(part(service)) for part in PARTS]
     for page in pages:
         page.hello()
     service.start()
@@ -357,7 +406,7 @@ def test_search_finds_texts_in_any_case(finished):
         ({"what": "text"}, "text needs 'seq'"),
         (
             {"what": "weather"},
-            "there is no answer to 'weather'; right would be texts, text, run, conversation, search, do",
+            "there is no answer to 'weather'; right would be older, texts, text, run, conversation, search, do",
         ),
     ],
 )
@@ -484,8 +533,8 @@ def test_showing_a_service_again_makes_no_second_widget(scripted):
     assert models[2] == models[3]
     assert len(set(models)) == 3
     assert service.agents_view().widget.focus == ""
-    assert service.hub.view("agents", "ann", list).widget.focus == "ann"
-    assert service.hub.view("transcript", "chat-1", list).widget.focus == "chat-1"
+    assert service._seen.hub.view("agents", "ann", list).widget.focus == "ann"
+    assert service._seen.hub.view("transcript", "chat-1", list).widget.focus == "chat-1"
 
 
 # -- where there is no browser

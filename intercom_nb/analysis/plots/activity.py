@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from intercom_nb.analysis.activity import activity_of
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.plots.canvas import GREY, canvas, finish, label, most, note
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import read_state
 
 if TYPE_CHECKING:
@@ -21,7 +21,9 @@ _BARS, _FEWEST_BARS = 40, 8
 _CLOCK_S = (10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0, 43_200.0)
 
 
-def plot_activity(source: Source, *, window: str | None = None, ax: "Axes | None" = None) -> "Axes":
+def plot_activity(
+    source: Source, *, window: str | None = None, ax: "Axes | None" = None, until: Until = None
+) -> "Axes":
     """Draw how many messages were sent over time, in bars, a colour for each sender.
 
     Parameters
@@ -32,6 +34,8 @@ def plot_activity(source: Source, *, window: str | None = None, ax: "Axes | None
         Length of time for each bar, as for `activity`. Default: a round one that makes forty bars at most.
     ax : Axes, optional
         Where to draw. Default: a new figure, 9 inches wide.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def plot_activity(source: Source, *, window: str | None = None, ax: "Axes | None
     """
     from matplotlib.ticker import MaxNLocator
 
-    state = read_state(source)
+    state = read_state(source, until)
     drawn = canvas(ax, 3.6)
     if not state.said:
         return note(drawn, "Nobody has said anything yet.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.plots.activity import _MANY, _by_name
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import read_state
 from intercom_nb.analysis.spending import cost_of
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_cost"]
 
 
-def plot_cost(source: Source, *, ax: "Axes | None" = None) -> "Axes":
+def plot_cost(source: Source, *, ax: "Axes | None" = None, until: Until = None) -> "Axes":
     """Draw what each agent cost: a bar of input and output tokens, and US dollars beside it.
 
     Of more than 40 agents, those are drawn who spent most.
@@ -28,6 +28,8 @@ def plot_cost(source: Source, *, ax: "Axes | None" = None) -> "Axes":
         A service, also while it runs, or a log.
     ax : Axes, optional
         Where to draw. Default: a new figure, 9 inches wide.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -38,7 +40,7 @@ def plot_cost(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     >>> plot_cost(intercom).figure is not None
     True
     """
-    state = read_state(source)
+    state = read_state(source, until)
     frame = cost_of(state)
     agents, total = frame.iloc[:-1], frame.iloc[-1]
     shown = agents if len(agents) <= CROWD else _dearest(agents)

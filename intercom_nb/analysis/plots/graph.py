@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, dress, finish, label, listed, most, note
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import State, read_state
 from intercom_nb.analysis.teams import By
 
@@ -28,7 +28,7 @@ class _Look(NamedTuple):
     thickest: float
 
 
-def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None) -> "Axes":
+def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None, until: Until = None) -> "Axes":
     """Draw who wrote to whom: a dot for each member, an arrow for each pair, the thicker the more deliveries.
 
     An arrow has its sender's colour. A member who wrote to nobody is a hollow dot. Of more than 40 members, those are
@@ -43,6 +43,8 @@ def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None) ->
         What is a dot, as for `who_to_whom`.
     ax : Axes, optional
         Where to draw. Default: a new figure, 9 inches wide.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None) ->
     >>> plot_graph(intercom).get_title(loc="left")
     'Founder wrote most: 2 of 3 deliveries; nobody wrote to Network Engineer'
     """
-    return draw_graph(read_state(source).grouped(by), ax)
+    return draw_graph(read_state(source, until).grouped(by), ax)
 
 
 def draw_graph(state: State, ax: "Axes | None") -> "Axes":

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.plots.activity import time_unit
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import Delivery, Post, State, read_state
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _MANY = 20
 _Spans = dict[str, list[tuple[float, float]]]
 
 
-def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
+def plot_timeline(source: Source, *, ax: "Axes | None" = None, until: Until = None) -> "Axes":
     """Draw what happened when, a lane for each member, from top to bottom in the order they were added.
 
     Broad bars in the member's colour are model calls (thinking). A dot is a message sent, a thin line leads from it to
@@ -34,6 +34,8 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
         A service, also while it runs, or a log.
     ax : Axes, optional
         Where to draw. Default: a new figure, 9 inches wide.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -48,7 +50,7 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None) -> "Axes":
     >>> plot_timeline(intercom).figure is not None
     True
     """
-    return draw_timeline(read_state(source), ax)
+    return draw_timeline(read_state(source, until), ax)
 
 
 def draw_timeline(state: State, ax: "Axes | None") -> "Axes":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from intercom_nb.analysis.plots.activity import _MANY
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
-from intercom_nb.analysis.reading import Source
+from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import read_state
 from intercom_nb.analysis.teams import By
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_who_to_whom"]
 
 
-def plot_who_to_whom(source: Source, *, by: By = "agent", ax: "Axes | None" = None) -> "Axes":
+def plot_who_to_whom(source: Source, *, by: By = "agent", ax: "Axes | None" = None, until: Until = None) -> "Axes":
     """Draw who wrote to whom as a heat map: a row for each sender, a column for each receiver, deliveries in numbers.
 
     Of more than 40 members, those are drawn who wrote and heard most.
@@ -28,6 +28,8 @@ def plot_who_to_whom(source: Source, *, by: By = "agent", ax: "Axes | None" = No
         What is a row, as for `who_to_whom`; a team has behind its name how many members it has.
     ax : Axes, optional
         Where to draw. Default: a new figure, 9 inches wide.
+    until : int or str, optional
+        The log as it was at this place, as for `agents_df`. Default: as it is now.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def plot_who_to_whom(source: Source, *, by: By = "agent", ax: "Axes | None" = No
     >>> plot_who_to_whom(intercom).figure is not None
     True
     """
-    state = read_state(source).grouped(by)
+    state = read_state(source, until).grouped(by)
     everybody, state = len(state.members), state.busiest(CROWD)
     names, order = list(state.names.values()), {agent_id: place for place, agent_id in enumerate(state.members)}
     drawn = canvas(ax, min(2.2 + 0.42 * len(names), 9.5))
