@@ -12,10 +12,24 @@ Keys begin with what grows, so what one message adds, to however many receivers,
 tables: a commit writes a few pages, not one for each receiver.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any, NamedTuple
 
-__all__ = ["CLOCK", "ENDINGS", "HALF_STATES", "LAST_SEQ", "LONG_WAIT", "PROCESS", "SCHEMA", "TABLES", "VERSION", "as_of"]
+__all__ = [
+    "CLOCK",
+    "ENDINGS",
+    "HALF_STATES",
+    "LAST_SEQ",
+    "LONG_WAIT",
+    "PROCESS",
+    "SCHEMA",
+    "TABLES",
+    "VERSION",
+    "Column",
+    "as_of",
+    "columns_of",
+]
 
 VERSION = 2
 
@@ -157,6 +171,21 @@ HALF_STATES = {
     "a step without its run": "SELECT 1 FROM steps LEFT JOIN runs USING (run_id) WHERE agent_id IS NULL LIMIT 1",
     "a message after the last place": f"SELECT 1 FROM messages WHERE seq > ({LAST_SEQ}) LIMIT 1",
 }
+
+
+class Column(NamedTuple):
+    """A column of a table: its name, SQLite's type, whether it may be NULL, its place in the key (0 if in none)."""
+
+    name: str
+    kind: str
+    optional: bool
+    key: int
+
+
+def columns_of(query: Callable[..., list[tuple[Any, ...]]], table: str) -> list[Column]:
+    """Return the columns of a table of a log, in order."""
+    rows = query(f"PRAGMA table_info({table})")
+    return [Column(name, kind, not (filled or key), key) for _, name, kind, filled, _, key in rows]
 
 
 def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
