@@ -23,7 +23,7 @@ from intercom_nb.log.schema import CLOCK, PROCESS, TABLES, VERSION, columns_of
 
 __all__ = ["to_jsonl"]
 
-_PER_LOG = ("created_at", "log_id")  # of meta: two logs differ in them, even if the same was said in both
+_PER_LOG = ("created_at", "log_id", "process")  # of meta: two logs differ in them, even if the same was said in both
 # JSON may hold these three as they are, and readers of lines break at them.
 _BREAKS = re.compile("[\x85\u2028\u2029]")
 # As it stands in JSON, where a line break before it has become a letter.

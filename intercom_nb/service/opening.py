@@ -143,9 +143,7 @@ def _models(name: str, options: Options) -> Models:
         base_url=options.base_url,
         api_key=options.api_key,
         client=options.client,
-        options=ClientOptions(
-            options.max_concurrency, options.max_retries, options.timeout, options.record, options.play
-        ),
+        options=ClientOptions(options.max_concurrency, options.max_retries, options.timeout, options.play),
         name=slug(name),
     )
 

@@ -18,7 +18,7 @@ TAPE = "recordings/demo.jsonl"
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     """Wait for what a recording has next, however busy the machine."""
-    monkeypatch.setattr("intercom_nb.models.recording.player._PATIENCE_S", 60)
+    monkeypatch.setattr("intercom_nb.models.recording.log_tape._PATIENCE_S", 60)
 
 
 def said(intercom):
@@ -215,7 +215,7 @@ def test_own_tools_work_again_and_keep_their_place():
 
 def test_who_does_not_speak_this_time_is_not_waited_for(monkeypatch):
     """A person's message that is missing holds the others up for a moment only."""
-    monkeypatch.setattr("intercom_nb.models.recording.player._PATIENCE_S", 0.05)
+    monkeypatch.setattr("intercom_nb.models.recording.log_tape._PATIENCE_S", 0.05)
     recorded, _, _ = talk([Agent("Ann"), Agent("Bob")], model=ScriptedAssistant(), record=TAPE)
     _, reason, intercom = talk([Agent("Ann"), Agent("Bob")], begin=1, play=TAPE)
 
