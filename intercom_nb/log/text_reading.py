@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -68,7 +68,8 @@ def from_jsonl(path: str | Path, to: str | Path | None = None) -> Path:
             raise
         raise LogError(target, f"cannot be written ({error.strerror}); choose another place for the log") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return target
 
 
