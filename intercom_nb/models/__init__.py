@@ -8,7 +8,7 @@ from openai import AsyncOpenAI
 
 from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.model import Model, Models, default_model
-from intercom_nb.models.recording.from_environment import check_nothing_recorded
+from intercom_nb.models.recording.from_environment import check_nothing_recorded, plays_by_environment
 from intercom_nb.models.recording.tape import ALL_MAIL, Tape
 from intercom_nb.models.values import (
     OFFLINE_MODEL,
@@ -41,5 +41,6 @@ __all__ = [
     "check_nothing_recorded",
     "default_model",
     "model_text",
+    "plays_by_environment",
     "without_credentials",
 ]

@@ -122,7 +122,7 @@ def test_what_no_longer_matches_is_named_by_agent_and_step():
     changed = error_of(Agent("Ann", mission="Other."), Agent("Bob"))
     assert changed.startswith("demo.jsonl: agent 'ann', call 1 (step 0 of run-")
     assert "is not the one recorded: the instructions differ; " in changed
-    assert changed.endswith("to_jsonl(log, 'demo.jsonl', for_play=True) of a new run")
+    assert changed.endswith("; to renew it, run without play= and write to_jsonl(log, 'demo.jsonl', for_play=True)")
     assert "the instructions differ; " in error_of(Agent("Ann", mission="Other."), Agent("Bob"), play=intercom.log)
     assert "the tools differ" in error_of(Agent("Ann", tools=[look_up]), Agent("Bob"))
     assert "the model is 'other' and was 'scripted'" in error_of(Agent("Ann"), Agent("Bob"), model="other")

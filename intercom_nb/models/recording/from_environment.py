@@ -13,7 +13,7 @@ from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.recording.recorded import TEXT, querying_recording
 from intercom_nb.texts.names import code_text, slug
 
-__all__ = ["by_environment", "check_nothing_recorded"]
+__all__ = ["by_environment", "check_nothing_recorded", "plays_by_environment"]
 
 _INSTEAD = (
     "there is nothing to switch on, for every log is a recording: give it to play=, or write its text with "
@@ -31,6 +31,11 @@ def check_nothing_recorded(record: object) -> None:
     """
     if record is not None:
         raise RecordingError(f"record= is gone: {_INSTEAD}")
+
+
+def plays_by_environment() -> bool:
+    """Return whether the environment says that services are played."""
+    return setting("INTERCOM_PLAY") is not None
 
 
 def by_environment(options: ClientOptions, name: str) -> ClientOptions:
@@ -55,7 +60,7 @@ def by_environment(options: ClientOptions, name: str) -> ClientOptions:
     made: dict[str, int] = sys.__dict__.setdefault("_intercom_nb_taped", {})
     made[name] = n = made.get(name, 0) + 1
     file_name = _numbered(name, n) + TEXT
-    renew = f"to_jsonl(log, {file_name!r}, for_play=True) of a new run in that folder renews it"
+    renew = f"to renew it, run without INTERCOM_PLAY and write to_jsonl(log, {file_name!r}, for_play=True) there"
     path, part = _nth(Path(folder), name, n, renew)
     return replace(options, play=path, part=part, renew=renew)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from intercom_nb.errors import ModelError, RecordingError
 from intercom_nb.models.recording.differences import differences
-from intercom_nb.models.recording.recorded import Call, Take, querying_recording, read_recording
+from intercom_nb.models.recording.recorded import TEXT, Call, Take, querying_recording, read_recording
 from intercom_nb.models.recording.tape import ALL_MAIL, Tape
 from intercom_nb.models.values import Answer, Request
 
@@ -45,10 +45,8 @@ class LogTape(Tape):
 
     def __init__(self, path: Path, renew: str = "", part: int | None = None) -> None:
         self._path = path
-        self._renew = renew or (
-            "what can be played is a log, or its text: "
-            f"to_jsonl(log, {path.with_suffix('.jsonl').name!r}, for_play=True) of a new run"
-        )
+        text = path.with_suffix(TEXT).name
+        self._renew = renew or f"to renew it, run without play= and write to_jsonl(log, {text!r}, for_play=True)"
         recording = read_recording(path, self._renew, part)
         self.model = recording.model
         self._recording = recording

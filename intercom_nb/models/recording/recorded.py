@@ -13,7 +13,7 @@ from intercom_nb.log.reading import Query, check_readable, connected
 from intercom_nb.log.text_reading import loaded
 from intercom_nb.texts.names import code_name
 
-__all__ = ["Call", "Recording", "Take", "querying_recording", "read_recording"]
+__all__ = ["TEXT", "Call", "Recording", "Take", "querying_recording", "read_recording"]
 
 TEXT = ".jsonl"
 _STEPS = """
