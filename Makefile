@@ -6,7 +6,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 NOTEBOOKS := $(wildcard notebooks)
 # No test may reach, or pay for, a real model. Set to nothing rather than unset: the environment goes before .env.
-OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY= INTERCOM_RECORD=
+OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY=
 # One test more at a time than there are cores, in the order in which they were shuffled; what runs alone comes last.
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 

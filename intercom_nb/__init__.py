@@ -64,6 +64,8 @@ from intercom_nb.errors import (
 from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.mission_lab import MissionLab
 from intercom_nb.limits import Limits, Spent
+from intercom_nb.log.text import to_jsonl
+from intercom_nb.log.text_reading import from_jsonl
 from intercom_nb.members.agent import Agent
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
@@ -128,6 +130,7 @@ __all__ = [
     "delivery_counts",
     "demo_goals",
     "events_df",
+    "from_jsonl",
     "graph",
     "halts_df",
     "items_df",
@@ -151,6 +154,7 @@ __all__ = [
     "steps_df",
     "to_graphml",
     "to_html",
+    "to_jsonl",
     "to_markdown",
     "to_mermaid",
     "to_parquet",

@@ -28,14 +28,14 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
 
-from intercom_nb import InterComService, RecordingError, demos
+from intercom_nb import InterComService, RecordingError, demos, to_jsonl
 
 __all__ = ["Copy", "copied", "differences", "edited", "is_stored", "main", "sources", "tidied"]
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 COMMAND = "make notebooks"
 OFFLINE = {
-    **dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "INTERCOM_MODEL", "INTERCOM_PLAY", "INTERCOM_RECORD"), ""),
+    **dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "INTERCOM_MODEL", "INTERCOM_PLAY"), ""),
     **dict.fromkeys(("THREAD_LOGS_PATH", "AGENTS_PATH", "MPLBACKEND"), ""),
 }
 """Settings that would make a notebook say something else: empty, not unset, since the environment goes before .env."""
@@ -235,24 +235,27 @@ def renew_recordings(folder: Path) -> None:
     for demo in (1, 2):
         path = folder / f"demo_{demo}.jsonl"
         if not _plays(demo, path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            _run_demo(demo, model="offline", record=path)
+            intercom = _started(demo, model="offline")
+            while intercom.step() is not None:  # one agent after the other: the same again gives the same text
+                intercom.wait(progress=False)
+            to_jsonl(intercom, path, for_play=True)
+            intercom.stop()
             print(f"recorded {path.name}")
 
 
 def _plays(demo: int, path: Path) -> bool:
     try:
-        return _run_demo(demo, play=path) == "quiet"
+        with _started(demo, play=path) as intercom:
+            return intercom.wait(progress=False) == "quiet"
     except RecordingError:
         return False
 
 
-def _run_demo(demo: int, **settings: Any) -> str:
-    with InterComService(f"demo_{demo}", logs=None, **settings) as intercom:
-        intercom.add(*demos.cast(demo))
-        intercom["founder"].begin()
-        return intercom.wait(progress=False)
+def _started(demo: int, **settings: Any) -> InterComService:
+    intercom = InterComService(f"demo_{demo}", logs=None, **settings)
+    intercom.add(*demos.cast(demo))
+    intercom["founder"].begin()
+    return intercom
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from functools import cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 __all__ = [
     "CLOCK",
@@ -28,8 +29,10 @@ __all__ = [
     "SCHEMA",
     "TABLES",
     "VERSION",
+    "Column",
     "as_of",
     "columns_of",
+    "described",
 ]
 
 VERSION = 2
@@ -176,18 +179,33 @@ HALF_STATES = {
 }
 
 
+class Column(NamedTuple):
+    """A column of a table: its name, SQLite's type, whether it may be NULL, its place in the key (0 if in none)."""
+
+    name: str
+    kind: str
+    optional: bool
+    key: int
+
+
 @cache
+def described(table: str) -> tuple[Column, ...]:
+    """Return the columns of a table, in order."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(SCHEMA)
+        rows = empty.execute(f"PRAGMA table_info({table})").fetchall()
+    return tuple(Column(name, kind, not (filled or key), key) for _, name, kind, filled, _, key in rows)
+
+
 def columns_of(table: str) -> tuple[str, ...]:
-    """Return the columns of a table, in order.
+    """Return the names of a table's columns, in order.
 
     Examples
     --------
     >>> columns_of("holds")
     ('channel', 'seq', 'until_seq')
     """
-    with closing(sqlite3.connect(":memory:")) as empty:
-        empty.executescript(SCHEMA)
-        return tuple(name for _, name, *_ in empty.execute(f"PRAGMA table_info({table})"))
+    return tuple(column.name for column in described(table))
 
 
 def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:

@@ -2,8 +2,10 @@
 
 import itertools
 import logging
+import os
 import secrets
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +38,15 @@ _OLDER = "was written before the first release (schema {}); this version reads s
 
 def _do_nothing() -> None:
     """Do nothing."""
+
+
+def _process() -> str:
+    """Return what the logs that this process makes have in common."""
+    # Kept on sys: a module's own globals are emptied when %autoreload reloads it. A process that was forked is another.
+    pid, made = sys.__dict__.get("_intercom_nb_process", (0, ""))
+    if pid != os.getpid():
+        pid, made = sys.__dict__["_intercom_nb_process"] = os.getpid(), secrets.token_hex(8)
+    return str(made)
 
 
 class Store:
@@ -121,6 +132,7 @@ class Store:
         known = {"name": name, **meta, "schema": VERSION, "created_at": at}
         if "log_id" not in known:
             known["log_id"] = secrets.token_hex(8)
+        known["process"] = _process()
         seq = next(store._seqs)
         facts: list[Fact] = [OptionSet(option, seq, value) for option, value in options.items()]
         facts.append(_opened(seq))

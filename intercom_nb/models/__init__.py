@@ -8,7 +8,8 @@ from openai import AsyncOpenAI
 
 from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.model import Model, Models, default_model
-from intercom_nb.models.recording.tape import Tape
+from intercom_nb.models.recording.from_environment import check_nothing_recorded, plays_by_environment
+from intercom_nb.models.recording.tape import ALL_MAIL, Tape
 from intercom_nb.models.values import (
     OFFLINE_MODEL,
     OPENAI_URL,
@@ -23,6 +24,7 @@ from intercom_nb.models.values import (
 )
 
 __all__ = [
+    "ALL_MAIL",
     "OFFLINE_MODEL",
     "OPENAI_URL",
     "Assistant",
@@ -36,7 +38,9 @@ __all__ = [
     "Reply",
     "Tape",
     "Usage",
+    "check_nothing_recorded",
     "default_model",
     "model_text",
+    "plays_by_environment",
     "without_credentials",
 ]

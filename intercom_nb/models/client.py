@@ -34,8 +34,8 @@ class ClientOptions:
     max_concurrency: int = 64
     max_retries: int = openai.DEFAULT_MAX_RETRIES
     timeout: float = 600.0
-    record: str | Path | None = None
     play: str | Path | None = None
+    part: int | None = None  # which of the times that the played log was opened; all of them for None
     renew: str = ""  # how to make the recording anew, where the environment and no argument asked for it
 
 

@@ -12,12 +12,10 @@ from intercom_nb.errors import MissingKeyError, RecordingError
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.client import Client, ClientOptions
-from intercom_nb.models.failures import safe
 from intercom_nb.models.offline import OfflineAssistant
 from intercom_nb.models.price_list import usd_of
 from intercom_nb.models.recording.from_environment import by_environment
-from intercom_nb.models.recording.player import Player
-from intercom_nb.models.recording.recorder import Recorder
+from intercom_nb.models.recording.log_tape import LogTape
 from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.reply import end_of, read, usage_of, without_nulls
 from intercom_nb.models.values import (
@@ -72,18 +70,11 @@ class Models:
             self._base_url = str(client.base_url).rstrip("/")
             self._api_key = client.api_key
         self._options = options = by_environment(options, name)
-        if options.record is not None and options.play is not None:
-            msg = "record= makes a recording and play= needs one: give one of them"
-            raise ValueError(msg)
-        self.tape = Tape() if options.play is None else Player(Path(options.play), options.renew)
+        self.tape = Tape() if options.play is None else LogTape(Path(options.play), options.renew, options.part)
         self._clients: dict[Address, Client] = {}
         self._offline = OfflineAssistant()
         self.listeners: list[Callable[[Delta], object]] = []
         self.default = self.named(default)
-        if options.record is not None:
-            self.tape = Recorder(Path(options.record), self.default.name, self._hide)
-            if options.renew:  # every service has one then, also one that calls no model
-                self.tape.begin()
 
     @property
     def default_text(self) -> str:
@@ -120,9 +111,6 @@ class Models:
         base_url = self._base_url or OPENAI_URL
         label = model if base_url == OPENAI_URL else f"{model} at {base_url}"
         return Model(model, label, self._client(Address(base_url, self._api_key or NO_KEY)), self)
-
-    def _hide(self, text: str) -> str:
-        return safe(text, Address("", self._api_key or NO_KEY), shown=None)
 
     def _unnamed(self) -> "Model":
         if self.tape.model is not None:

@@ -147,11 +147,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose model call it is: the step of a run of an agent."""
+    """Whose model call it is: the step of a run of an agent; and the fingerprint of all that it was asked so far."""
 
     agent_id: str = ""
     run_id: str = ""
     step: int = 0
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

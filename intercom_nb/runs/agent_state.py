@@ -43,6 +43,8 @@ class Run:
         The items of a step whose own tools are at work.
     outputs : dict
         What is known about those tools: place of the call → output and whether it failed; None after a crash.
+    fingerprint : str
+        Of the request that is on its way; empty while none is.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class Run:
     first_step: int = 0
     waiting_items: tuple[Item, ...] | None = None
     outputs: dict[int, tuple[str, bool] | None] = field(default_factory=dict)
+    fingerprint: str = ""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.model_settings import ModelSettings
-from intercom_nb.models import Models
+from intercom_nb.models import ALL_MAIL, Models
 from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.conversations import Conversations
 from intercom_nb.runs.halts import Halts
@@ -104,13 +104,13 @@ class Runner:
     async def _next(self, state: AgentState) -> Run | None:
         if state.run is not None or not state.inbox or not self._may_go_on(state):
             return self._begin(state)
-        async with self._models.tape.taking(state.agent.id):
-            return self._begin(state)
+        async with self._models.tape.taking(state.agent.id) as most:
+            return self._begin(state, most or ALL_MAIL)
 
     def _may_go_on(self, state: AgentState) -> bool:
         return not state.is_halted and self._may_run(state.agent.id)
 
-    def _begin(self, state: AgentState) -> Run | None:
+    def _begin(self, state: AgentState, most: int = ALL_MAIL) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
         with self._store.lock:
             new = state.run is None
@@ -123,14 +123,14 @@ class Runner:
             if state.run is None or state.run.has_ended:
                 with self._store.transaction() as tx:
                     if state.run is None:
-                        state.run = self._new_run(tx, state)
+                        state.run = self._new_run(tx, state, most)
                     else:
                         self.go_on(tx, state, state.run)
                     # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
                     tx.patience = "more"
             return state.run
 
-    def _new_run(self, tx: Transaction, state: AgentState) -> Run:
+    def _new_run(self, tx: Transaction, state: AgentState, most: int) -> Run:
         agent, seq = state.agent, tx.seq()
         conversation = self._conversations.of(state)
         chat_list = self._contacts.show(agent)
@@ -146,7 +146,7 @@ class Runner:
         self._write_began(tx, state, run, seq, run.chat_list)
         if run.chat_list is not None:
             state.chain.add([run.chat_list])
-        self._steps.take(tx, state, run, chat_list if every else None)
+        self._steps.take(tx, state, run, chat_list if every else None, most=most)
         self._lifecycle.spent.runs += 1
         state.spent.runs += 1
         state.failed = None

@@ -6,7 +6,7 @@ can happen again.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,7 +16,7 @@ from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros, now
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.messages import Item
-from intercom_nb.models import Origin, Reply, Tape, Usage
+from intercom_nb.models import ALL_MAIL, Origin, Reply, Tape, Usage
 from intercom_nb.models.prices import Prices
 from intercom_nb.routing.router import Router
 from intercom_nb.runs.agent_state import AgentState, Run
@@ -72,9 +72,11 @@ class Steps:
         self._ended = ended
         self.budget = parts.budget
 
-    def take(self, tx: Transaction, state: AgentState, run: Run, chat_list: str | None = None) -> None:
-        """Let a run read the pending mail, and what its agent is to be told besides."""
-        mail, state.inbox = state.inbox, []
+    def take(
+        self, tx: Transaction, state: AgentState, run: Run, chat_list: str | None = None, *, most: int = ALL_MAIL
+    ) -> None:
+        """Let a run read the pending mail, or the oldest messages of it, and what its agent is to be told besides."""
+        mail, state.inbox = state.inbox[:most], state.inbox[most:]
         guard = self._router.guard
         for key, text in self.budget.wrap_up(state) + ([] if guard is None else guard.remarks(state.agent.id)):
             if key not in state.told:
@@ -114,23 +116,25 @@ class Steps:
         return await self._ask(state, run, conversation)
 
     async def _take_between(self, state: AgentState, run: Run) -> None:
-        async with self._tape.taking(state.agent.id) as allowed:
-            if allowed:
+        async with self._tape.taking(state.agent.id) as most:
+            if most:
                 with self._store.transaction() as tx:
-                    self.take(tx, state, run)
+                    self.take(tx, state, run, most=most)
 
     async def _compact(self, state: AgentState, run: Run, cut: int) -> bool:
         """Put something shorter in the place of all before `cut`; return False if a limit forbids it."""
         if not await self.budget.reserve(state, run):
             return False
         before = self.budget.tokens_of(state, run)
-        origin = Origin(state.agent.id, run.run_id, run.step)
+        origin = self._origin(state, run, "compact")
         how, items, reply = await self._compaction.shorten(run, self._conversations.of(state)[:cut], origin)
         async with self._tape.committing(state.agent.id):
             with self._store.transaction() as tx:
                 if reply is not None:
                     self._count(state, reply := replace(reply, usd=self._prices.of(run.model, reply)))
-                    tx.add(self._fact(tx, state, run, reply, kind="compact"))
+                    # What the server itself made of it stands in the log already, as what took the place of the items.
+                    held = None if how == "compacted" else reply.items
+                    tx.add(self._fact(tx, state, run, reply, kind="compact", held=held))
                     run.step, run.first_step = run.step + 1, run.first_step + 1
                 self._conversations.replace(tx, state, run, cut, by=items, how=how)
                 after = self.budget.tokens_of(state, run)
@@ -145,7 +149,7 @@ class Steps:
         if run.chat_list is not None:
             idx = run.turn_idx - state.base
             request[idx] = {**request[idx], "content": f"Chat list:\n{run.chat_list}\n\n{request[idx]['content']}"}
-        origin, tools = Origin(state.agent.id, run.run_id, run.step), self._toolsets.of(state.agent).schemas
+        origin, tools = self._origin(state, run, "answer"), self._toolsets.of(state.agent).schemas
         reply = await run.model.respond(run.instructions, request, tools, origin, settings=run.settings)
         self.budget.measure(state, run, reply.usage)
         return replace(reply, usd=self._prices.of(run.model, reply))
@@ -163,7 +167,7 @@ class Steps:
         with self._store.transaction() as tx:
             if run.waiting_items is None:
                 self._count(state, reply)
-                tx.add(self._fact(tx, state, run, reply, waits=True))
+                tx.add(self._fact(tx, state, run, reply, held=reply.items))
                 run.waiting_items = reply.items
             for n, _, _ in todo:
                 if n in run.outputs and run.outputs[n] is None:
@@ -217,10 +221,14 @@ class Steps:
         reply: Reply,
         *,
         kind: Literal["answer", "compact"] = "answer",
-        waits: bool = False,
+        held: Sequence[Item] | None = None,
     ) -> StepTaken:
-        """Return the row of a call that was answered."""
+        """Return the row of a call that was answered; `held` are its items, where they are in no conversation yet."""
         seq, used = tx.seq(), reply.usage
+        fingerprint = run.fingerprint or self._fingerprint(state, run, kind)
+        run.fingerprint = ""
+        state.chain.go_on(fingerprint)
+        waits = kind == "answer" and held is not None
         return StepTaken(
             run_id=run.run_id,
             step=run.step,
@@ -231,7 +239,7 @@ class Steps:
             asked=reply.asked or run.model.name,
             model=reply.model,
             settings=run.settings.to_json(),
-            fingerprint=self._fingerprint(state, run, kind),
+            fingerprint=fingerprint,
             response_id=reply.response_id,
             input_tokens=used.input_tokens,
             cached_tokens=used.cached_tokens,
@@ -242,16 +250,18 @@ class Steps:
             repaired=int(reply.repaired),
             error=None,
             created_at=micros(tx.time),
-            held=json.dumps(reply.items, ensure_ascii=False) if waits else None,
+            held=None if held is None else json.dumps(held, ensure_ascii=False),
         )
 
     def _fingerprint(self, state: AgentState, run: Run, kind: str) -> str:
         self._conversations.of(state)
         tools = self._toolsets.of(state.agent).digest
-        conditions = f"{kind}\n{run.model.name}\n{run.settings.to_json()}\n{tools}\n{run.instructions}"
-        made = state.chain.of(conditions)
-        state.chain.go_on(made)
-        return made
+        return state.chain.of("\n".join((kind, run.model.name, run.settings.to_json(), tools, run.instructions)))
+
+    def _origin(self, state: AgentState, run: Run, kind: str) -> Origin:
+        # Of what is sent now: until the answer is there, somebody may have edited the agent.
+        run.fingerprint = self._fingerprint(state, run, kind)
+        return Origin(state.agent.id, run.run_id, run.step, run.fingerprint)
 
     async def commit(self, state: AgentState, run: Run, reply: Reply) -> None:
         """Carry out the package's own tools and commit the whole step in one transaction."""

@@ -21,6 +21,7 @@ from intercom_nb.models import (
     ClientOptions,
     ModelChoice,
     Models,
+    plays_by_environment,
     without_credentials,
 )
 from intercom_nb.runs.lifecycle import Lifecycle
@@ -160,9 +161,7 @@ def _models(name: str, options: Options) -> Models:
         base_url=options.base_url,
         api_key=options.api_key,
         client=options.client,
-        options=ClientOptions(
-            options.max_concurrency, options.max_retries, options.timeout, options.record, options.play
-        ),
+        options=ClientOptions(options.max_concurrency, options.max_retries, options.timeout, options.play),
         name=slug(name),
     )
 
@@ -176,7 +175,7 @@ def _options_of(path: Path, state: State, anew: Mapping[str, Any]) -> Options:
         )
     if "may_contact" in needed and "may_contact" not in anew:
         raise LogError(path, "a rule said who may reach whom; give it again: may_contact=")
-    if "model" in needed and "model" not in anew and "play" not in anew:
+    if "model" in needed and "model" not in anew and "play" not in anew and not plays_by_environment():
         raise LogError(
             path,
             f"its agents ran on {needed['model']!r}, which only code can give; give it again: open(path, model=…), "
@@ -189,7 +188,9 @@ def _options_of(path: Path, state: State, anew: Mapping[str, Any]) -> Options:
 def _on_its_server(path: Path, options: Options, state: State, anew: Mapping[str, Any]) -> Options:
     """Return options that reach the server the log was made on: with a key only if somebody said that it goes there."""
     named = options.model if isinstance(options.model, str) else None
-    if options.client is not None or options.play is not None or named in (None, OFFLINE_MODEL):
+    if options.client is not None or options.play is not None or plays_by_environment():
+        return options
+    if named in (None, OFFLINE_MODEL):
         return options
     if "base_url" in anew:
         return options

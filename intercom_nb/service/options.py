@@ -23,12 +23,7 @@ from intercom_nb.texts.names import checked_text, code_name, code_text
 
 __all__ = ["Options"]
 
-_NOT_KEPT = (
-    "api_key",
-    "client",
-    "play",
-    "record",
-)  # keys never enter a log, and a client or a recording is no plain value
+_NOT_KEPT = ("api_key", "client", "play")  # keys never enter a log, and a client or a recording is no plain value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +43,6 @@ class Options:
     api_key: str | None = field(default=None, repr=False)
     client: AsyncOpenAI | None = field(default=None, repr=False)
     play: str | Path | None = None
-    record: str | Path | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     limits: Limits = field(default_factory=Limits)
     max_concurrency: int = 64
@@ -194,7 +188,6 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "api_key": _checked_optional("api_key", "a key, as a text"),
     "client": _checked_client,
     "play": _checked_play,
-    "record": _checked_play,
     "settings": ModelSettings.of,
     "limits": _checked_limits,
     "max_concurrency": _checked_count("max_concurrency", 1),

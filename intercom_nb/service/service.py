@@ -15,8 +15,7 @@ from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
 from intercom_nb.members.registry import Member, Registry
 from intercom_nb.messages import Message
-from intercom_nb.model_settings import ModelSettings
-from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice
+from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, check_nothing_recorded
 from intercom_nb.models.prices import Price
 from intercom_nb.notebook import claim_name, note
 from intercom_nb.routing.router import check_message
@@ -62,10 +61,12 @@ class InterComService(Display):
         let through; with 0 it fails at once.
     timeout : float, default 600
         Seconds a model call may take, and for which a rate limit may refuse every call before they fail.
-    record, play : str or Path, optional
-        A recording to write, or to answer from with no network and in the same order. What people and your own code say
-        is not in it: say it at the same points, best before `start`. Default: in the folder that ``INTERCOM_RECORD`` or
-        ``INTERCOM_PLAY`` names, if one is set.
+    play : str or Path, optional
+        A log to answer from, or its text (`to_jsonl`), with no network and in the same order. What people and your own
+        code say is not taken from it: say it at the same points, best before `start`. Default: in the folder that
+        ``INTERCOM_PLAY`` names, if it is set.
+    record : None
+        There is nothing to be recorded: every log is a recording.
     thread_logs : bool, default True
         Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
     chat_list : {"newest", "every"}, default "newest"
@@ -103,7 +104,7 @@ class InterComService(Display):
     LogError
         If the folder cannot be written.
     RecordingError
-        If there is no recording to play.
+        If there is no recording to play, or one is to be made.
 
     Examples
     --------
@@ -131,7 +132,7 @@ class InterComService(Display):
         max_concurrency: int = 64,
         max_retries: int = 2,
         timeout: float = 600.0,
-        record: str | Path | None = None,
+        record: None = None,
         play: str | Path | None = None,
         thread_logs: bool = True,
         chat_list: Literal["newest", "every"] = "newest",
@@ -143,6 +144,7 @@ class InterComService(Display):
         embeddings: str | None = None,
         tags: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        check_nothing_recorded(record)
         options = Options(
             model=model,
             settings=ModelSettings.of(settings),
@@ -153,7 +155,6 @@ class InterComService(Display):
             max_concurrency=max_concurrency,
             max_retries=max_retries,
             timeout=timeout,
-            record=record,
             play=play,
             thread_logs=thread_logs,
             chat_list=chat_list,

@@ -5,12 +5,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 
-from intercom_nb import Agent, InterComService, RecordingError, ScriptedAssistant
+from intercom_nb import Agent, InterComService, RecordingError, ScriptedAssistant, to_jsonl
+from intercom_nb.log.reading import querying
 
 KEY = "sk-proj-SECRET0123456789abcdef"
 FOLDER = "recordings"
@@ -62,29 +62,47 @@ def test_a_notebook_runs_on_the_stand_in_where_a_key_is_set(tmp_path):
 
 
 @pytest.mark.kernel
-def test_a_notebook_is_recorded_and_played(tmp_path):
+def test_a_notebook_is_played(tmp_path):
     """Three services, two of them of one name; played they say the same; stale or missing, the notebook fails."""
-    recorded, out, said = nbmake(tmp_path, INTERCOM_RECORD=FOLDER)
-    assert recorded == 0, out
-    names = sorted(path.name for path in (tmp_path / FOLDER).iterdir())
-    played, out, again = nbmake(tmp_path, INTERCOM_PLAY=FOLDER, INTERCOM_MODEL="gpt-5-mini", OPENAI_API_KEY=KEY)
-    assert played == 0, out
+    first, out, said = nbmake(tmp_path, THREAD_LOGS_PATH=FOLDER)
+    assert first == 0, out
+    settings = {"INTERCOM_PLAY": FOLDER, "INTERCOM_MODEL": "gpt-5-mini", "OPENAI_API_KEY": KEY}
+    from_logs, out, once = nbmake(tmp_path, THREAD_LOGS_PATH=FOLDER, **settings)
+    assert from_logs == 0, out
+    for name, log in zip(("party", "picnic", "party.2"), sorted(made_logs(tmp_path / FOLDER), key=created), strict=True):
+        to_jsonl(log, tmp_path / FOLDER / f"{name}.jsonl", for_play=True)
+    from_texts, out, again = nbmake(tmp_path, **settings)
+    assert from_texts == 0, out
     stale, told, _ = nbmake(tmp_path, INTERCOM_PLAY=FOLDER, MISSION="Choose the food of a party.")
     (tmp_path / FOLDER / "party.2.jsonl").unlink()
     missing, missed, _ = nbmake(tmp_path, INTERCOM_PLAY=FOLDER)
 
-    assert names == ["party.2.jsonl", "party.jsonl", "picnic.jsonl"]
+    assert [messages for _, messages in once] == [messages for _, messages in said]
     assert [messages for _, messages in again] == [messages for _, messages in said]
     assert all("played from a recording" in model for model, _ in again)
     assert stale == missing == 1
     assert "party.jsonl: agent 'ann', call 1" in told
-    assert "the instructions differ; INTERCOM_RECORD=recordings in place of INTERCOM_PLAY renews it" in told
-    assert "party.2.jsonl: there is no such recording; INTERCOM_RECORD=recordings in place of" in missed
+    assert "the instructions differ; to renew it, run without INTERCOM_PLAY and write to_jsonl(log, 'party.jsonl'," in told
+    assert "recordings: there is no such recording of a service 'party'; to renew it, run without" in missed
 
 
-def talk(mission="One.", *, begin=True, **settings):
-    """Let Ann speak in a service that is recorded or played, and return it, started."""
-    intercom = InterComService("talk", logs=None, **settings)
+def made_logs(folder):
+    """Return the logs of a folder that were not played themselves."""
+    for path in folder.glob("*.db"):
+        with querying(path) as query:
+            if query("SELECT value FROM options WHERE name = 'model'") != [('"played()"',)]:
+                yield path
+
+
+def created(path):
+    """Return when a log was made."""
+    with querying(path) as query:
+        return int(dict(query("SELECT key, value FROM meta"))["created_at"])
+
+
+def talk(mission="One.", *, begin=True, folder=None, **settings):
+    """Let Ann speak in a service that is to be played or is, and return it, started."""
+    intercom = InterComService("talk", logs=folder, thread_logs=False, **settings)
     intercom.add(Agent("Ann", mission=mission))
     intercom.start()
     if begin:
@@ -92,13 +110,15 @@ def talk(mission="One.", *, begin=True, **settings):
     return intercom
 
 
-@pytest.fixture
-def recorded(monkeypatch, tmp_path):
-    """Make a recording by the setting, ready to be played by the other; count services anew."""
-    monkeypatch.setenv("INTERCOM_RECORD", FOLDER)
-    with talk(model=ScriptedAssistant()) as intercom:
+@pytest.fixture(params=["text", "log", "newest"])
+def recorded(request, monkeypatch, tmp_path):
+    """Put a recording where the setting looks for it, in each of its forms; count services anew."""
+    with talk(model=ScriptedAssistant(), folder=FOLDER) as intercom:
         assert intercom.wait(60) == "quiet"
-    monkeypatch.delenv("INTERCOM_RECORD")
+    if request.param == "text":
+        to_jsonl(intercom.log, f"{FOLDER}/talk.jsonl", for_play=True)
+    elif request.param == "log":
+        intercom.log.rename(f"{FOLDER}/talk.db")
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
     monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})
     return tmp_path / FOLDER
@@ -116,8 +136,8 @@ def test_a_stale_recording_is_raised_wherever_one_waits(way):
         "with": lambda: intercom.__exit__(None, None, None),
     }
     if way in ("stop", "with"):
-        intercom._lifecycle.wait(20, lambda: None)
-    with pytest.raises(RecordingError, match=r"instructions differ; INTERCOM_RECORD=recordings in place of"):
+        intercom._engine.lifecycle.wait(20, lambda: None)
+    with pytest.raises(RecordingError, match=r"instructions differ; to renew it, run .* to_jsonl\(log, .talk\.jsonl., for_play=True\) there"):
         ways[way]()
     intercom.stop()
 
@@ -128,7 +148,7 @@ def test_a_stale_recording_is_raised_wherever_one_waits(way):
 def test_an_error_of_the_cell_itself_goes_first():
     """Leaving the block adds nothing to it."""
     intercom = talk("Two.")
-    intercom._lifecycle.wait(20, lambda: None)
+    intercom._engine.lifecycle.wait(20, lambda: None)
     with pytest.raises(ZeroDivisionError), intercom:
         _ = 1 / 0
 
@@ -141,50 +161,65 @@ def test_what_is_left_of_a_recording_is_told_at_the_end():
     intercom = talk(begin=False)
     assert intercom.wait(60) == "quiet"
 
-    with pytest.raises(RecordingError, match=r"more calls than were made: 1 of agent 'ann'; INTERCOM_RECORD="):
+    with pytest.raises(RecordingError, match=r"more calls than were made: 1 of agent 'ann'; to renew it"):
         intercom.stop()
 
 
 @pytest.mark.usefixtures("recorded")
 def test_what_a_service_is_told_goes_before_the_environment():
-    """Its own record= and play= are meant; both variables at once are not."""
-    with talk(model=ScriptedAssistant(), record="own.jsonl") as own:
-        assert own.wait(60) == "quiet"
-    with talk(play="own.jsonl") as own:
-        assert own.wait(60) == "quiet"
+    """Its own play= is meant."""
+    with own() as one:
+        assert one.wait(60) == "quiet"
+        assert one["ann"].conversation[-1]["content"] == "Mine."
     with talk() as by_setting:  # the first of its name that the setting is for
         assert by_setting.wait(60) == "quiet"
-    assert len(Path("own.jsonl").read_text().splitlines()) == 2
+        assert by_setting["ann"].conversation[-1]["content"] == "(nothing scripted)"
 
 
-def test_a_recording_is_whole_when_its_service_is_stopped_at_once():
-    """The end of the last step is in the log a moment before its line is written."""
-    for _ in range(10):
-        with talk(model=ScriptedAssistant(), record="own.jsonl") as own:
-            assert own.wait(60) == "quiet"
-        assert len(Path("own.jsonl").read_text().splitlines()) == 2
+def own():
+    """Return a service that plays a log of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("INTERCOM_PLAY")
+        with talk(model=ScriptedAssistant(default=lambda _: "Mine."), folder="own") as intercom:
+            intercom.wait(60)
+    return talk(play=intercom.log)
 
 
-def test_both_variables_at_once_are_refused(monkeypatch):
-    """One of them."""
-    monkeypatch.setenv("INTERCOM_RECORD", FOLDER)
+def test_the_newest_run_is_played_and_no_run_that_was_played_itself(monkeypatch):
+    """Of the logs in one folder: those that the last process made that asked a model."""
+    def say(word):
+        monkeypatch.setitem(sys.__dict__, "_intercom_nb_process", (os.getpid(), word))  # as if it were another process
+        monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})
+        heard = []
+        for n in (1, 2):
+            with talk(model=ScriptedAssistant(default=lambda _: f"{word} {n}"), folder=FOLDER) as intercom:  # noqa: B023
+                intercom.wait(60)
+                heard.append(intercom["ann"].conversation[-1]["content"])
+        return heard
+
+    assert [say("old"), say("new")] == [["old 1", "old 2"], ["new 1", "new 2"]]
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
+    assert [say("x"), say("y")] == [["new 1", "new 2"]] * 2
+    with pytest.raises(RecordingError, match="no such recording of a service 'talk'"):
+        talk()
 
-    with pytest.raises(RecordingError, match="both set"):
-        InterComService(logs=None)
 
+def test_a_log_that_is_opened_again_plays_what_followed(monkeypatch):
+    """The service that made it plays up to there, the one that opens it goes on."""
 
-def test_a_service_that_calls_no_model_has_a_recording_too(monkeypatch):
-    """Else it could not be played; a log that is opened again has the next one."""
-    monkeypatch.setenv("INTERCOM_RECORD", FOLDER)
-    with InterComService("Silent one") as intercom:
-        pass
-    with InterComService.open(intercom.log, model="offline"):
-        pass
-    assert sorted(path.name for path in Path(FOLDER).iterdir()) == ["silent-one.2.jsonl", "silent-one.jsonl"]
+    def run():
+        with InterComService("Silent one", model="offline", logs="logs") as intercom:
+            intercom.add(Agent("Ann"))
+        with InterComService.open(intercom.log) as again:
+            again["ann"].begin()
+            assert again.wait(60) == "quiet"
+            return again.log, again["ann"].conversation
 
-    monkeypatch.delenv("INTERCOM_RECORD")
+    log, said = run()
+    to_jsonl(log, f"{FOLDER}/silent-one.jsonl", for_play=True)
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
     monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})
-    with InterComService("Silent one") as intercom:
-        assert intercom.wait(60) == "quiet"
+    played, again = run()
+
+    assert again == said
+    assert played != log

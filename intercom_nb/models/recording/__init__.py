@@ -1,1 +1,1 @@
-"""The tape: what a service's runs tell whoever records or plays them."""
+"""Playing: a log is a recording, and a tape is what the runs of a service tell whoever plays one."""

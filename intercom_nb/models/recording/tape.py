@@ -1,11 +1,15 @@
 """A tape: what the runs of a service tell whoever records or plays them."""
 
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from intercom_nb.models.values import Answer, Request
 
-__all__ = ["Tape"]
+__all__ = ["ALL_MAIL", "Tape"]
+
+ALL_MAIL = sys.maxsize
+"""More messages than wait for anybody."""
 
 
 class Tape:
@@ -19,13 +23,10 @@ class Tape:
         """Return what of a recording was not asked for, in words; empty if it all was."""
         return ""
 
-    def begin(self) -> None:
-        """Replace the old recording now, not with the first line."""
-
-    def taking(self, agent_id: str) -> AbstractAsyncContextManager[bool]:
-        """Enclose the taking of mail; gives whether it may be taken."""
+    def taking(self, agent_id: str) -> AbstractAsyncContextManager[int]:
+        """Enclose the taking of mail; gives how many messages may be taken."""
         del agent_id
-        return nullcontext(True)  # noqa: FBT003 - its only argument
+        return nullcontext(ALL_MAIL)
 
     def committing(self, agent_id: str) -> AbstractAsyncContextManager[None]:
         """Enclose the commit of a step, until it is durable."""
