@@ -1,7 +1,7 @@
 """How a log is read: its tables through Arrow, or a few rows with the standard library. Always one state of the log.
 
-ADBC's driver brings an SQLite of its own, and two SQLites on one file end the process: a log that is open here is read by
-the one that has it open. Why: ``docs/design/reading_logs.md``.
+ADBC's driver brings an SQLite of its own, and two SQLites on one file end the process: a log that is open here is read
+by the one that has it open. Why: ``docs/design/reading_logs.md``.
 """
 
 import os

@@ -4,8 +4,8 @@ A second delivery of a message to the same receiver, a second unfinished run of 
 repeated idempotency key each violate a key. Columns are flat; times are microseconds since 1970-01-01 UTC.
 
 One counter, ``seq``, numbers everything that is written; ``until_seq`` says where what a row tells of ended. Nothing is
-ever overwritten: an update turns NULL into a value, once, in the columns that `ENDINGS` names. Keys begin with what grows,
-so that a commit writes a few pages. Why: ``docs/design/one_log.md``; what each column means: ``docs/log.md``.
+ever overwritten: an update turns NULL into a value, once, in the columns that `ENDINGS` names. Keys begin with what
+grows, so that a commit writes a few pages. Why: ``docs/design/one_log.md``; what columns mean: ``docs/log.md``.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Whether a model call may still be made, given what it and every call in flight may use at most.
 
-Nothing here looks at a conversation as a whole: a state keeps a running count of its bytes. What a call is taken to need:
-``docs/design/budget.md``.
+Nothing here looks at a conversation as a whole: a state keeps a running count of its bytes. What a call is taken to
+need: ``docs/design/budget.md``.
 """
 
 import asyncio
