@@ -1,7 +1,7 @@
 """What an agent is, as one value: the log's row, a folder, a copy and a recovered agent are made from its fields.
 
-A field is written down here, once. How it is kept as text or number follows from its type (`as_row`, `from_row`), how
-it is checked from `CHECKS`; whoever carries agents from one place to another loops over the fields.
+A field is written down here, once: its type says how it is kept (`as_row`, `from_row`), `CHECKS` how it is checked.
+Why: ``docs/design/agent_spec.md``.
 """
 
 import json

@@ -1,9 +1,7 @@
 """How a log is read: its tables through Arrow, or a few rows with the standard library. Always one state of the log.
 
-A log nobody in this process has open is read by ADBC's driver, which is as fast as reading Parquet. That driver
-carries an SQLite of its own, and two SQLites on one file in one process undo each other's locks (sqlite.org,
-"How To Corrupt An SQLite Database File", section 2.2.1): beside a running service the process dies of a bus error. So a
-log that is open in this process, a running service's above all, is read by the SQLite that has it open.
+ADBC's driver brings an SQLite of its own, and two SQLites on one file end the process: a log that is open here is read
+by the one that has it open. Why: ``docs/design/reading_logs.md``.
 """
 
 import os

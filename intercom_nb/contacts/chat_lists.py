@@ -1,8 +1,7 @@
 """Whom each agent is shown, whom it may reach, and whom it finds.
 
-A chat list keeps its order: whoever was in an agent's newest turn stays where it was, and newcomers come last. So as
-long as nobody joins or leaves the list, it is the same text, byte for byte, also after the log was opened again.
-Nothing here is O(agents) in a turn: a list is made anew only when the registry or the agent's own contacts changed.
+A chat list keeps its order, and nothing here is O(agents) in a turn: a list is made anew only when the registry or the
+agent's own contacts changed. Why: ``docs/design/chat_lists.md``.
 """
 
 import json

@@ -1,8 +1,7 @@
 """Whom missions need: agents ranked by the words of their names and descriptions.
 
-What an agent's words weigh depends on its own text, and on how many agents have each word, counted in steps: half a
-power of two, among a number of agents rounded up to a whole one. So an edit seldom changes what words weigh for
-others, and whoever was listed mostly stays.
+What words weigh depends on how many agents have them, counted in steps, so that an edit seldom changes it for others:
+``docs/design/chat_lists.md``.
 """
 
 import math

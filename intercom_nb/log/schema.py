@@ -3,13 +3,9 @@
 A second delivery of a message to the same receiver, a second unfinished run of an agent, a step committed twice and a
 repeated idempotency key each violate a key. Columns are flat; times are microseconds since 1970-01-01 UTC.
 
-One counter, ``seq``, numbers everything that is written. Every row says in ``seq`` where it was written and, if what it
-tells of can end, in ``until_seq`` where that was; so what was true at any place of the log can be asked for. A *place*
-is the end of a transaction, a row of ``places``. Nothing is ever overwritten: an update turns NULL into a value, once,
-and `ENDINGS` names the columns that this happens to. ``docs/log.md`` says what each column means.
-
-Keys begin with what grows, so what one message adds, to however many receivers, lies side by side at the end of its
-tables: a commit writes a few pages, not one for each receiver.
+One counter, ``seq``, numbers everything that is written; ``until_seq`` says where what a row tells of ended. Nothing is
+ever overwritten: an update turns NULL into a value, once, in the columns that `ENDINGS` names. Keys begin with what
+grows, so that a commit writes a few pages. Why: ``docs/design/one_log.md``; what columns mean: ``docs/log.md``.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
 """One limiter for each endpoint: whose turn it is, how fast, and what a refusal (429, 503) means for everybody.
 
-Calls go in the order they came. The first ones speed up quickly until a refusal shows where the limit is; from then on
-the pace falls by a fifth at each refusal and rises slowly in between, so that few calls are wasted on finding out.
+Calls go in the order they came. The pace falls at each refusal and rises slowly in between. Why all agents of a server
+share it: ``docs/design/limiter.md``.
 """
 
 import asyncio

@@ -1,11 +1,7 @@
 """A guard against conversations that go on for the sake of going on: thanks for thanks, agreement, repetition.
 
-It looks at one channel at a time: two agents, or a group. A message adds nothing if it is courtesy alone, or says
-almost in the same words what was said there before; a message is stale if it brings no new word. Questions, and the
-answers to them, are left alone. After a few such messages in a row whoever sent them is told, once; after a few more,
-what they say to each other waits for a person. One message that brings something new starts the count again.
-
-English by its list of courteous words; repetition and staleness know no language. Pure: no log, no clock.
+A message adds nothing if it is courtesy alone, or says almost in the same words what was said in its channel before; it
+is stale if it brings no new word. Pure: no log, no clock. Why, and from how many on: ``docs/design/courtesy.md``.
 """
 
 import functools

@@ -1,9 +1,7 @@
 """Whether a model call may still be made, given what it and every call in flight may use at most.
 
-What a call may read is what the last one of that conversation read, as its server counted, and one token for every
-three bytes that were added; without such a count, one token for every three bytes of the whole request. What it may
-write is ``max_output_tokens`` of its settings where that is set, else the most that its model has written so far.
-Nothing here looks at a conversation as a whole: a state keeps a running count of its bytes.
+Nothing here looks at a conversation as a whole: a state keeps a running count of its bytes. What a call is taken to
+need: ``docs/design/budget.md``.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """All a service may be told, checked at the door, as one value; what is plain is kept in the log.
 
 A field is written down here, once: `InterComService` takes it by its name, `kept` and `from_kept` carry it into the log
-and back, and a change while the service runs is a new row there.
+and back. Why: ``docs/design/engine.md``.
 """
 
 import json
