@@ -135,7 +135,9 @@ def _head(path: Path, line: str) -> dict[str, Any]:
     if found > VERSION:
         raise NewerLogError(path, found, VERSION)
     if found < VERSION:
-        raise LogError(path, f"line 1 says schema {found}, and this version reads {VERSION}: write it anew from its log")
+        raise LogError(
+            path, f"line 1 says schema {found}, and this version reads {VERSION}: write it anew from its log"
+        )
     return head
 
 
@@ -184,7 +186,9 @@ def _value(column: Column, row: Mapping[str, Any]) -> Any:
 
 def _check_whole(path: Path, connection: sqlite3.Connection, n: int) -> None:
     ((last,),) = connection.execute(LAST_SEQ)
-    named: Iterable[tuple[str, str]] = [(table, "seq") for table in TABLES] + [(table, "until_seq") for table in ENDINGS]
+    named: Iterable[tuple[str, str]] = [(table, "seq") for table in TABLES] + [
+        (table, "until_seq") for table in ENDINGS
+    ]
     beyond = (f"SELECT 1 FROM {table} WHERE {column} > {last:d} LIMIT 1" for table, column in named)  # noqa: S608
     if not last or any(connection.execute(sql).fetchone() for sql in (*beyond, *HALF_STATES.values())):
         raise LogDamagedError(path, f"was cut short after line {max(n, 1)}; {_WRITES}")

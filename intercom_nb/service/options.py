@@ -64,8 +64,8 @@ class Options:
         if self.client is not None and (self.base_url is not None or self.api_key is not None):
             msg = "client= says itself where it goes: leave base_url= and api_key= out"
             raise ValueError(msg)
-        if self.embeddings is not None and (self.play is not None or self.record is not None):
-            msg = "embeddings= cannot be recorded or played: leave it out, or record= and play="
+        if self.embeddings is not None and self.play is not None:
+            msg = "embeddings= cannot be played: leave it out, or play="
             raise ValueError(msg)
 
     def kept(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
 from intercom_nb.members.registry import Member, Registry
 from intercom_nb.messages import Message
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, check_nothing_recorded
 from intercom_nb.models.prices import Price
 from intercom_nb.notebook import claim_name, note

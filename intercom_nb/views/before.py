@@ -78,6 +78,7 @@ def sums_before(query: Query, first: int) -> Before:
     received: dict[str, int] = {}
     for _, receiver, direct, group, _ in pairs:
         received[receiver] = received.get(receiver, 0) + direct + group
+    sent: dict[str, int]
     spent, sent, failed = (
         _by_id(query(_SPENT, first)),
         dict(query(_SENT, first)),

@@ -163,7 +163,9 @@ def test_what_was_cut_off_is_played_up_to_there(how):
     limits = Limits(tokens=4_000) if how == "limit" else Limits()
     agents = [Agent("Ann"), Agent("Bob")]
     if how == "limit":
-        then, reason, _ = recorded(agents, begin=1, model=ScriptedAssistant(script, default=lambda _: "Fine."), limits=limits)
+        then, reason, _ = recorded(
+            agents, begin=1, model=ScriptedAssistant(script, default=lambda _: "Fine."), limits=limits
+        )
         assert reason == "tokens"
     else:
         stuck = Stuck(script, after=3)
@@ -266,7 +268,10 @@ def test_failed_calls_are_recorded_and_fail_again():
     then, reason, one = recorded([Agent("Ann"), Agent("Bob")], model=ScriptedAssistant(script), **settings)
     played, again, two = talk([Agent("Ann"), Agent("Bob")], play=TAPE, **settings)
     with querying(one.log) as query:
-        errors = [query("SELECT error FROM runs ORDER BY rowid"), two._store.rows("SELECT error FROM runs ORDER BY rowid")]
+        errors = [
+            query("SELECT error FROM runs ORDER BY rowid"),
+            two._store.rows("SELECT error FROM runs ORDER BY rowid"),
+        ]
 
     assert (then, reason) == (played, again)
     assert reason == "failed"

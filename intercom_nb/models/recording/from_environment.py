@@ -113,7 +113,7 @@ def _newest(folder: Path, name: str) -> list[Path]:
 
 def _made(query: Query, name: str) -> tuple[int, str] | None:
     """Return when a log was made and in which process; None if it is another service's, or was played itself."""
-    meta = dict(query("SELECT key, value FROM meta"))
+    meta: dict[str, str] = dict(query("SELECT key, value FROM meta"))
     model = query("SELECT value FROM options WHERE name = 'model' ORDER BY seq LIMIT 1")
     if slug(meta.get("name", "")) != name or model == [(f'"{code_text("played")}"',)]:
         return None

@@ -195,10 +195,11 @@ def _calls(query: Query, start: int, end: int) -> Iterator[Call]:
     for agent_id, *row in query(_COMPACTIONS, start, end):
         shorter.setdefault(agent_id, []).append(tuple(row))
     found = []
-    for row in query(_STEPS, start, end):
-        agent_id, run_id, step, seq, until_seq, kind, *rest = row
+    for taken in query(_STEPS, start, end):
+        agent_id, run_id, step, seq, until_seq, kind, *rest = taken
         asked, model, settings, fingerprint, response_id, *counted, latency_s, first_s, error, held, end_ = rest
-        how, output = "", []
+        how = ""
+        output: list[Any] = []
         if kind == "compact":
             waiting = shorter.get(agent_id, [])
             n = next(n for n, one in enumerate(waiting) if one[0] > seq)  # written with the step
