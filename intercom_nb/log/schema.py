@@ -33,7 +33,9 @@ __all__ = [
 
 VERSION = 2
 
-LONG_WAIT = 10_000  # places; mail that waits longer has an index of its own, so that what waited at a place is found fast
+LONG_WAIT = (
+    10_000  # places; mail that waits longer has an index of its own, so that what waited at a place is found fast
+)
 
 TABLES = (
     "meta", "places", "openings", "options", "agents", "chats", "admins", "memberships", "messages", "deliveries",

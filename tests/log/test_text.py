@@ -105,7 +105,9 @@ def test_a_society_read_back_is_the_same(seed, tmp_path):
     assert to_jsonl(again, "two.jsonl").read_bytes() == text.read_bytes()
     assert len(messages_df(again)) == len(messages_df(log))
     lines = [json.loads(line) for line in text.read_text().split("\n")[1:-1]]
-    assert [row["seq"] for line in lines for row in line.values()] == sorted(r["seq"] for n in lines for r in n.values())
+    assert [row["seq"] for line in lines for row in line.values()] == sorted(
+        r["seq"] for n in lines for r in n.values()
+    )
     with InterComService.open(again, model="offline", tools=[look_up]) as opened:
         opened.stop()
 
@@ -200,8 +202,16 @@ def test_pseudonyms_everywhere():
     names = ("Marta Weiß", "agent", "Jo-Ann")
     script = {
         "Marta Weiß": [
-            call("create_chat", agent_ids=["agent", "Jo-Ann"], name="Secret plans", description="Of Marta Weiß.", message="Hi"),
-            call("send_message", chat_id="Jo-Ann", message="Jo-Ann's friend agent is in the Secret plans, not Jo-Anna."),
+            call(
+                "create_chat",
+                agent_ids=["agent", "Jo-Ann"],
+                name="Secret plans",
+                description="Of Marta Weiß.",
+                message="Hi",
+            ),
+            call(
+                "send_message", chat_id="Jo-Ann", message="Jo-Ann's friend agent is in the Secret plans, not Jo-Anna."
+            ),
             "Told Jo-Ann.",
         ]
     }
@@ -214,7 +224,19 @@ def test_pseudonyms_everywhere():
     text = to_jsonl(intercom.log, "open.jsonl", pseudonyms=True).read_text()
     closed = to_jsonl(intercom.log, "closed.jsonl", pseudonyms=True, texts=False).read_text()
 
-    for name in ("Marta", "marta", "Weiß", "weiß", "Jo-Ann'", "Jo-Ann\\", "Secret", "Schmidt", "dora", "Bakers", "ovens"):
+    for name in (
+        "Marta",
+        "marta",
+        "Weiß",
+        "weiß",
+        "Jo-Ann'",
+        "Jo-Ann\\",
+        "Secret",
+        "Schmidt",
+        "dora",
+        "Bakers",
+        "ovens",
+    ):
         assert name not in text
         assert name not in closed
     assert "Agent 3's friend agent-2 is in the Chat 1, not Jo-Anna." in text

@@ -174,7 +174,9 @@ def test_a_failing_server_is_one_sentence_without_the_key(server, status, body, 
         ann = begun(intercom)
         reason = intercom.wait(60)
         error = intercom._store.rows("SELECT error FROM runs")[0][0]
-        shown = repr(intercom) + intercom._as_html() + repr(ann) + ann._as_html() + repr(intercom._engine.models.default)
+        shown = (
+            repr(intercom) + intercom._as_html() + repr(ann) + ann._as_html() + repr(intercom._engine.models.default)
+        )
     files = b"".join(path.read_bytes() for path in intercom.log.parent.rglob("*") if path.is_file())
 
     assert reason == "failed"

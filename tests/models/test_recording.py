@@ -1,4 +1,4 @@
-"""A log is a recording: played, the same messages, byte for byte and in the same order, with no model and no network."""
+"""A log is a recording: played, the same messages in the same order, with no model and no network."""
 
 import asyncio
 import random
@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from counts import times
 
-from intercom_nb import Agent, Fail, InterComService, Limits, LogError, RecordingError, ScriptedAssistant, call, to_jsonl
+from intercom_nb import (
+    Agent,
+    Fail,
+    InterComService,
+    Limits,
+    LogError,
+    RecordingError,
+    ScriptedAssistant,
+    call,
+    to_jsonl,
+)
 from intercom_nb.demos import cast
 from intercom_nb.log.reading import querying
 
@@ -153,7 +163,9 @@ def test_what_was_cut_off_is_played_up_to_there(how):
     limits = Limits(tokens=4_000) if how == "limit" else Limits()
     agents = [Agent("Ann"), Agent("Bob")]
     if how == "limit":
-        then, reason, _ = recorded(agents, begin=1, model=ScriptedAssistant(script, default=lambda _: "Fine."), limits=limits)
+        then, reason, _ = recorded(
+            agents, begin=1, model=ScriptedAssistant(script, default=lambda _: "Fine."), limits=limits
+        )
         assert reason == "tokens"
     else:
         stuck = Stuck(script, after=3)
@@ -225,10 +237,10 @@ def test_a_log_that_is_none_says_so_at_once():
 
 def test_nothing_is_to_be_switched_on(monkeypatch):
     """Who asks for a recording is told that there is one."""
-    with pytest.raises(RecordingError, match="record= is gone: .* every log is a recording: give it to play="):
+    with pytest.raises(RecordingError, match=r"record= is gone: .* every log is a recording: give it to play="):
         InterComService(record=TAPE, logs=None)
     monkeypatch.setenv("INTERCOM_RECORD", "recordings")
-    with pytest.raises(RecordingError, match="INTERCOM_RECORD is gone: .* for_play=True"):
+    with pytest.raises(RecordingError, match=r"INTERCOM_RECORD is gone: .* for_play=True"):
         InterComService(logs=None)
 
 
@@ -256,7 +268,10 @@ def test_failed_calls_are_recorded_and_fail_again():
     then, reason, one = recorded([Agent("Ann"), Agent("Bob")], model=ScriptedAssistant(script), **settings)
     played, again, two = talk([Agent("Ann"), Agent("Bob")], play=TAPE, **settings)
     with querying(one.log) as query:
-        errors = [query("SELECT error FROM runs ORDER BY rowid"), two._store.rows("SELECT error FROM runs ORDER BY rowid")]
+        errors = [
+            query("SELECT error FROM runs ORDER BY rowid"),
+            two._store.rows("SELECT error FROM runs ORDER BY rowid"),
+        ]
 
     assert (then, reason) == (played, again)
     assert reason == "failed"

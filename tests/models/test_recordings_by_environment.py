@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -70,7 +69,9 @@ def test_a_notebook_is_played(tmp_path):
     settings = {"INTERCOM_PLAY": FOLDER, "INTERCOM_MODEL": "gpt-5-mini", "OPENAI_API_KEY": KEY}
     from_logs, out, once = nbmake(tmp_path, THREAD_LOGS_PATH=FOLDER, **settings)
     assert from_logs == 0, out
-    for name, log in zip(("party", "picnic", "party.2"), sorted(made_logs(tmp_path / FOLDER), key=created), strict=True):
+    for name, log in zip(
+        ("party", "picnic", "party.2"), sorted(made_logs(tmp_path / FOLDER), key=created), strict=True
+    ):
         to_jsonl(log, tmp_path / FOLDER / f"{name}.jsonl", for_play=True)
     from_texts, out, again = nbmake(tmp_path, **settings)
     assert from_texts == 0, out
@@ -83,7 +84,9 @@ def test_a_notebook_is_played(tmp_path):
     assert all("played from a recording" in model for model, _ in again)
     assert stale == missing == 1
     assert "party.jsonl: agent 'ann', call 1" in told
-    assert "the instructions differ; to renew it, run without INTERCOM_PLAY and write to_jsonl(log, 'party.jsonl'," in told
+    assert (
+        "the instructions differ; to renew it, run without INTERCOM_PLAY and write to_jsonl(log, 'party.jsonl'," in told
+    )
     assert "recordings: there is no such recording of a service 'party'; to renew it, run without" in missed
 
 
@@ -138,7 +141,10 @@ def test_a_stale_recording_is_raised_wherever_one_waits(way):
     }
     if way in ("stop", "with"):
         intercom._engine.lifecycle.wait(20, lambda: None)
-    with pytest.raises(RecordingError, match=r"instructions differ; to renew it, run .* to_jsonl\(log, .talk\.jsonl., for_play=True\) there"):
+    with pytest.raises(
+        RecordingError,
+        match=r"instructions differ; to renew it, run .* to_jsonl\(log, .talk\.jsonl., for_play=True\) there",
+    ):
         ways[way]()
     intercom.stop()
 
@@ -188,6 +194,7 @@ def own():
 
 def test_the_newest_run_is_played_and_no_run_that_was_played_itself(monkeypatch):
     """Of the logs in one folder: those that the last process made that asked a model."""
+
     def say(word):
         monkeypatch.setitem(sys.__dict__, "_intercom_nb_process", (os.getpid(), word))  # as if it were another process
         monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})

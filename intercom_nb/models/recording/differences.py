@@ -23,7 +23,7 @@ _GUIDELINE = "SELECT guideline FROM openings WHERE seq <= ? ORDER BY seq DESC LI
 
 
 def differences(query: Query, call: Call, request: Request) -> str:
-    """Return what differs between a call that was recorded, with its log, and one that is made; its fingerprint does."""
+    """Return what differs between a call of a log and one that is made now, whose fingerprint is another."""
     found = []
     if bool(call.how) != (request.kind == "compact" or not request.tools):
         found.append("one of them shortens the conversation, the other continues it")
@@ -48,7 +48,9 @@ def _recorded(query: Query, call: Call) -> list[Item]:
     ((n_before,),) = query(
         "SELECT MAX(idx) + 1 FROM items WHERE agent_id = ? AND seq < ?", call.agent_id, call.seq
     )  # fmt: skip
-    ((turn_idx, chat_list),) = query("SELECT turn_idx, chat_list FROM runs WHERE run_id = ? AND attempt = 1", call.run_id)
+    ((turn_idx, chat_list),) = query(
+        "SELECT turn_idx, chat_list FROM runs WHERE run_id = ? AND attempt = 1", call.run_id
+    )
     turn = turn_idx - (n_before - len(items))
     if chat_list is not None and 0 <= turn < len(items):
         items[turn] = {**items[turn], "content": f"Chat list:\n{chat_list}\n\n{items[turn]['content']}"}

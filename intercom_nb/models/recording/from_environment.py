@@ -102,7 +102,7 @@ def _newest(folder: Path, name: str) -> list[Path]:
     for path in folder.glob(f"*-{name}*.db"):
         try:
             with connected(path) as connection:
-                made = _made(lambda sql, *given: connection.execute(sql, given).fetchall(), name)  # noqa: B023
+                made = _made(lambda sql, *given: connection.execute(sql, given).fetchall(), name)
         except (LogError, sqlite3.Error):
             continue  # no log of ours, or none that can be read: another one is looked for
         if made is not None:
@@ -113,7 +113,7 @@ def _newest(folder: Path, name: str) -> list[Path]:
 
 def _made(query: Query, name: str) -> tuple[int, str] | None:
     """Return when a log was made and in which process; None if it is another service's, or was played itself."""
-    meta = dict(query("SELECT key, value FROM meta"))
+    meta: dict[str, str] = dict(query("SELECT key, value FROM meta"))
     model = query("SELECT value FROM options WHERE name = 'model' ORDER BY seq LIMIT 1")
     if slug(meta.get("name", "")) != name or model == [(f'"{code_text("played")}"',)]:
         return None
