@@ -238,8 +238,8 @@ def renew_recordings(folder: Path) -> None:
             intercom = _started(demo, model="offline")
             while intercom.step() is not None:  # one agent after the other: the same again gives the same text
                 intercom.wait(progress=False)
-            to_jsonl(intercom, path, for_play=True)
             intercom.stop()
+            to_jsonl(intercom, path, for_play=True)
             print(f"recorded {path.name}")
 
 

@@ -11,30 +11,11 @@ __all__ = ["Pseudonyms", "without_texts"]
 
 # What no person wrote: words of ours, numbers, JSON of settings. A column that is not here counts as a text.
 _PLAIN = frozenset(
-    [
-        "kind",
-        "reason",
-        "how",
-        "source",
-        "type",
-        "model",
-        "asked",
-        "settings",
-        "fingerprint",
-        "response_id",
-        "run_id",
-        "id",
-        "call_id",
-        "package",
-        "guideline",
-        "tools",
-        "mail",
-        "limits",
-        "spent",
-    ]
+    {"kind", "reason", "how", "source", "type", "model", "asked", "settings", "fingerprint", "package", "guideline"}
+    | {"response_id", "run_id", "id", "call_id", "tools", "mail", "limits", "spent"}
 )
 _NAMES = frozenset(
-    ["agent_id", "chat_id", "receiver_id", "sender_id", "contact_id", "by_id", "channel", "team", "contacts", "key"]
+    {"agent_id", "chat_id", "receiver_id", "sender_id", "contact_id", "by_id", "channel", "team", "contacts", "key"}
 )
 _NAMED = frozenset({"agents", "chats"})  # of other tables, a name is a tool's or an option's
 _KEPT_VALUES = frozenset({"meta", "options"})

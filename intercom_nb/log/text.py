@@ -1,8 +1,8 @@
 """A log as text, and back: JSON Lines, one row a line, in the order of the log.
 
 The first line is a head that says what it is. Of every other line, the one key is a table and its value a row, without
-what is NULL. The same log gives the same bytes, and they give back the same log, row for row. Which columns there are is
-asked of the log itself.
+what is NULL. The same log gives the same bytes, and they give back the same log, row for row. Which columns there are
+is asked of the log itself.
 """
 
 import heapq
@@ -43,8 +43,8 @@ def to_jsonl(
 ) -> Path:
     """Write a log as text: JSON Lines, one fact a line, in the order of the log; `from_jsonl` reads it back.
 
-    Nothing is lost, and the same log gives the same bytes. A key of this environment, or what looks like one of OpenAI's,
-    is written as ``(key)`` wherever somebody said it.
+    Nothing is lost, and the same log gives the same bytes. A key of this environment, or what looks like one of
+    OpenAI's, is written as ``(key)`` wherever somebody said it.
 
     Parameters
     ----------

@@ -92,16 +92,17 @@ def _load(path: Path, connection: sqlite3.Connection) -> None:
     if not path.is_file():
         raise LogError(path, f"there is no such text of a log; {_WRITES}")
     connection.executescript("BEGIN;" + SCHEMA)
-    n = 0
+    n = 1  # the line that is read
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
             head = _head(path, next(file, ""))
             reader = _Reader(connection, neutral=head.get("for_play") is True)
-            for n, line in enumerate(file, 2):
+            for line in file:
+                n += 1
                 reader.write(line)
     except (_WrongLineError, UnicodeError, sqlite3.Error, OverflowError, RecursionError) as error:
         what = "it is no UTF-8" if isinstance(error, UnicodeDecodeError) else error
-        raise LogDamagedError(path, f"line {max(n, 1)} is no row of a log ({what}); {_WRITES}") from None
+        raise LogDamagedError(path, f"line {n} is no row of a log ({what}); {_WRITES}") from None
     _check_whole(path, connection, n)
     connection.execute("COMMIT")
 
@@ -191,4 +192,4 @@ def _check_whole(path: Path, connection: sqlite3.Connection, n: int) -> None:
     ]
     beyond = (f"SELECT 1 FROM {table} WHERE {column} > {last:d} LIMIT 1" for table, column in named)  # noqa: S608
     if not last or any(connection.execute(sql).fetchone() for sql in (*beyond, *HALF_STATES.values())):
-        raise LogDamagedError(path, f"was cut short after line {max(n, 1)}; {_WRITES}")
+        raise LogDamagedError(path, f"was cut short after line {n}; {_WRITES}")

@@ -145,15 +145,9 @@ class Models:
         return f"waiting for the rate limit, {wait_s:,.0f} s" if wait_s >= 1 else ""
 
     def check_played(self, *, whole: bool = False) -> None:
-        """Check that what is played by the environment is what was recorded; a fault is told once.
+        """Check that what is played by the environment is what was recorded, or all of it; a fault is told once.
 
-        Where an argument asked for it, the failed run alone says so. In a notebook that is tested that would go
-        unseen: no cell fails because a run does.
-
-        Parameters
-        ----------
-        whole : bool, default False
-            Also check that all of the recording has been asked for.
+        Where an argument asked for it, the failed run says so: in a notebook under test no cell fails because a run does.
 
         Raises
         ------
@@ -216,7 +210,7 @@ class Model:
     @property
     def is_stand_in(self) -> bool:
         """Whether an assistant of this process answers, rather than a server."""
-        return self._client.address.app is not None
+        return self.app is not None
 
     @property
     def is_played(self) -> bool:

@@ -7,8 +7,9 @@ import httpx2
 import openai
 import pytest
 
-from intercom_nb import ScriptedAssistant, call
-from intercom_nb.models import ClientOptions, Models, Origin
+from intercom_nb import Agent, InterComService, ScriptedAssistant, call, to_jsonl
+from intercom_nb.log.reading import querying
+from intercom_nb.models import Models, Origin
 
 NO = "I cannot help with that."
 FIRST = {"type": "function_call", "id": "f", "call_id": "c", "name": "leave_chat", "arguments": "{}"}
@@ -61,9 +62,9 @@ def events_of(answer):
     return "".join(f"data: {json.dumps(event)}\n\n" for event in events)
 
 
-def replied(answer, *, streamed, **options):
-    """Return the reply that a server's answer becomes, and what was heard of it."""
-    path, heard = "/chat/completions" if "choices" in answer else "/responses", []
+def server(answer, *, streamed):
+    """Return a server that gives this answer, on the path that it is of."""
+    path = "/chat/completions" if "choices" in answer else "/responses"
 
     async def app(scope, receive, send):
         await receive()
@@ -74,14 +75,20 @@ def replied(answer, *, streamed, **options):
         await send({"type": "http.response.start", "status": 200 if known else 404, "headers": head})
         await send({"type": "http.response.body", "body": body.encode()})
 
+    return app
+
+
+def replied(answer, *, streamed):
+    """Return the reply that a server's answer becomes, and what was heard of it."""
+    heard = []
+
     async def talk():
-        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app))
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(server(answer, streamed=streamed)))
         async with openai.AsyncOpenAI(base_url="http://server/v1", api_key="none", http_client=http) as client:
-            models = Models("m", client=client, options=ClientOptions(**options))
+            models = Models("m", client=client)
             if streamed:
                 models.listeners.append(heard.append)
-            async with models.tape.committing("ann"):
-                return await models.default.respond("Be.", [], [], Origin("ann"))
+            return await models.default.respond("Be.", [], [], Origin("ann"))
 
     return asyncio.run(talk()), heard
 
@@ -145,19 +152,31 @@ def test_an_answer_without_an_id():
     assert reply.response_id is None
 
 
-@pytest.mark.parametrize("case", ["cut off", "refused", "only thought"])
-def test_a_recording_keeps_it(case, tmp_path):
-    """Played, it ended as it did, with the id and the seconds of then."""
-    recorded, _ = replied(ENDS[case][0], streamed=True, record=tmp_path / "tape.jsonl")
+@pytest.mark.parametrize("case", ["text", "cut off", "refused", "filtered", "only thought", "only spaces"])
+@pytest.mark.parametrize("form", [0, 1], ids=["responses", "chat"])
+def test_a_log_that_is_played_keeps_it(case, form):
+    """Played, it ended as it did, with the id, the tokens and the seconds of then; a text has no id and no seconds."""
+    http = httpx2.AsyncClient(transport=httpx2.ASGITransport(server(ENDS[case][form], streamed=True)))
+    client = openai.AsyncOpenAI(base_url="http://server/v1", api_key="none", http_client=http)
 
-    async def play():
-        models = Models(options=ClientOptions(play=tmp_path / "tape.jsonl"))
-        return await models.default.respond("Be.", [], [], Origin("ann"))
+    def kept(**settings):
+        with InterComService("ends", thread_logs=False, **settings) as intercom:
+            intercom.on_delta(lambda _: None)
+            intercom.add(Agent("Ann"))
+            intercom["ann"].begin()
+            intercom.wait(20)
+        with querying(intercom.log) as query:
+            answered = "SELECT response_id, latency_s, first_token_s FROM steps"
+            said = "SELECT reason, asked, s.model, output_tokens, fingerprint FROM runs JOIN steps AS s USING (run_id)"
+            return intercom.log, query(answered), query(said), intercom["ann"].conversation
 
-    played = asyncio.run(play())
-    assert (played.end, played.text, played.response_id) == (recorded.end, recorded.text, recorded.response_id)
-    assert (played.first_token_s is None) == (recorded.first_token_s is None)
-    assert played.asked == "m"
+    log, *recorded = kept(model="m", client=client)
+    _, *played = kept(play=log)
+    _, *from_text = kept(play=to_jsonl(log, "ends.jsonl", for_play=True))
+
+    assert played == recorded
+    assert from_text == [[(None, 0.0, None)], *recorded[1:]]
+    assert recorded[1][0][0] == (ENDS[case][2] or "silent")
 
 
 def test_a_stand_in_says_as_much():

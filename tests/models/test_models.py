@@ -174,7 +174,9 @@ def test_a_failing_server_is_one_sentence_without_the_key(server, status, body, 
         ann = begun(intercom)
         reason = intercom.wait(60)
         error = intercom._store.rows("SELECT error FROM runs")[0][0]
-        shown = repr(intercom) + intercom.as_html() + repr(ann) + ann.as_html() + repr(intercom._models.default)
+        shown = (
+            repr(intercom) + intercom._as_html() + repr(ann) + ann._as_html() + repr(intercom._engine.models.default)
+        )
     files = b"".join(path.read_bytes() for path in intercom.log.parent.rglob("*") if path.is_file())
 
     assert reason == "failed"
@@ -297,7 +299,7 @@ def test_a_failure_of_one_step_keeps_the_steps_before():
         intercom.retry()
         reason = intercom.wait(60)
         steps = intercom._store.rows(
-            "SELECT step, s.error IS NULL FROM steps AS s JOIN runs USING (run_id) WHERE agent_id = 'ann' ORDER BY step"
+            "SELECT step, s.error IS NULL FROM steps AS s JOIN runs USING (run_id, attempt) WHERE agent_id = 'ann' ORDER BY step"
         )
         texts = [message.text for message in intercom.messages]
 

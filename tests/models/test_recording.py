@@ -1,4 +1,4 @@
-"""A log is a recording: played, the same messages, byte for byte and in the same order, with no model and no network."""
+"""A log is a recording: played, the same messages in the same order, with no model and no network."""
 
 import asyncio
 import random
@@ -237,10 +237,10 @@ def test_a_log_that_is_none_says_so_at_once():
 
 def test_nothing_is_to_be_switched_on(monkeypatch):
     """Who asks for a recording is told that there is one."""
-    with pytest.raises(RecordingError, match="record= is gone: .* every log is a recording: give it to play="):
+    with pytest.raises(RecordingError, match=r"record= is gone: .* every log is a recording: give it to play="):
         InterComService(record=TAPE, logs=None)
     monkeypatch.setenv("INTERCOM_RECORD", "recordings")
-    with pytest.raises(RecordingError, match="INTERCOM_RECORD is gone: .* for_play=True"):
+    with pytest.raises(RecordingError, match=r"INTERCOM_RECORD is gone: .* for_play=True"):
         InterComService(logs=None)
 
 

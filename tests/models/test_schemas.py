@@ -90,7 +90,7 @@ def test_what_the_demos_send_and_hear_is_what_openai_describes(demo, streamed):
     """Every request of both demos, plain and streamed; every plain answer of the offline assistant."""
     server = Between(OfflineAssistant())
 
-    assert talk(server, cast(demo), streamed=streamed, max_output_tokens=5_000) == "quiet"
+    assert talk(server, cast(demo), streamed=streamed, settings={"max_output_tokens": 5_000}) == "quiet"
     assert len(server.requests) > 5
     assert {fault for request in server.requests for fault in faults(*request)} == set()
     if not streamed:

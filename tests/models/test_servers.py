@@ -262,11 +262,11 @@ def test_a_client_of_ones_own_is_used_and_left_open(served):
     """Its address in the label, its key in no repr; it may be used after the service has stopped."""
     intercom = served(lambda _path, _body: as_responses("Fine."))
     begun(intercom)
-    client = intercom._models._own
+    client = intercom._engine.models._own
     intercom.stop()
 
     assert intercom.model == "m at http://server/v1"
-    assert KEY not in repr(intercom) + repr(intercom._models.default)
+    assert KEY not in repr(intercom) + repr(intercom._engine.models.default)
     assert not client.is_closed()
     with pytest.raises(ValueError, match="leave base_url= and api_key= out"):
         InterComService(client=client, base_url="http://other/v1")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from intercom_nb import Agent, Fail, InterComService, Limits, ModelError, ScriptedAssistant, call
+from intercom_nb import Agent, Fail, InterComService, Limits, ModelError, ScriptedAssistant, call, to_jsonl
 from intercom_nb.models import model
 from intercom_nb.models.price_list import context_window
 from intercom_nb.runs.compaction import is_too_long
@@ -316,11 +316,12 @@ def test_a_recording_holds_what_shortened_a_conversation(monkeypatch, way):
     policy = {"too long": narrow, "dropped": lambda r: Fail(500) if asked(r) else writes(r)}.get(way, writes)
     assistant = Compacting({"Ann": policy})
     found = []
-    for tape in ({"model": assistant, "record": "long.jsonl"}, {"play": "long.jsonl"}):
-        with InterComService("recorded", logs=None, max_retries=0, **tape) as intercom:
+    for source in ({"model": assistant}, {"play": "long.jsonl"}, {"play": "again.jsonl"}):
+        with InterComService("recorded", logs=None, max_retries=0, **source) as intercom:
             intercom.add(Agent("Ann", context=None if way == "too long" else 5_000))
             assert talk(intercom, 8) == "quiet"
             found.append((intercom["ann"].conversation, intercom["ann"].history, notes_of(intercom)))
+        to_jsonl(intercom, "again.jsonl" if "play" in source else "long.jsonl", for_play=True)
 
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert set(found[1][2]) == {"summary" if way == "too long" else way}

@@ -23,7 +23,7 @@ _GUIDELINE = "SELECT guideline FROM openings WHERE seq <= ? ORDER BY seq DESC LI
 
 
 def differences(query: Query, call: Call, request: Request) -> str:
-    """Return what differs between a call that was recorded, with its log, and one that is made; its fingerprint does."""
+    """Return what differs between a call of a log and one that is made now, whose fingerprint is another."""
     found = []
     if bool(call.how) != (request.kind == "compact" or not request.tools):
         found.append("one of them shortens the conversation, the other continues it")

@@ -29,11 +29,13 @@ FROM deliveries AS d JOIN messages AS m ON m.seq = d.seq
 WHERE d.run_id IS NOT NULL AND d.until_seq > ?1 AND d.until_seq <= ?2 GROUP BY d.until_seq, d.agent_id ORDER BY d.until_seq
 """
 # A step's turn was there before it; what came after it are its items, and the outputs of its calls.
-_ITEMS = "SELECT run_id, step, seq, payload FROM items WHERE seq > ?1 AND seq <= ?2 AND type <> 'user' ORDER BY agent_id, idx"
+_ITEMS = """
+SELECT run_id, step, seq, payload FROM items WHERE seq > ?1 AND seq <= ?2 AND type <> 'user' ORDER BY agent_id, idx
+"""
 _COMPACTIONS = "SELECT agent_id, seq, how, payload FROM compactions WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"
 _CUT_OFF = """
-SELECT agent_id FROM runs WHERE seq <= ?2 AND until_seq IS NULL OR (reason IN ('stopped', 'interrupted') AND until_seq > ?1
-    AND NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt))
+SELECT agent_id FROM runs WHERE seq <= ?2 AND until_seq IS NULL
+    OR (seq <= ?2 AND until_seq > ?1 AND reason IN ('stopped', 'interrupted') AND NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt AND later.seq <= ?2))
 UNION SELECT d.agent_id FROM deliveries AS d WHERE d.seq <= ?2 AND (d.until_seq IS NULL OR d.until_seq > ?2)
 """
 _HALTED = """
@@ -49,7 +51,7 @@ _INCOMPLETE = {"cut_off": "max_output_tokens", "filtered": "content_filter"}
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """An agent took its mail: where in the log that is done, and how many messages it was, without remarks to itself."""
+    """An agent took its mail: where in the log that was done, and how many messages it was, without remarks."""
 
     agent_id: str
     place: int
@@ -192,28 +194,29 @@ def _calls(query: Query, start: int, end: int) -> Iterator[Call]:
     for run_id, step, seq, payload in query(_ITEMS, start, end):
         items.setdefault((run_id, step), []).append((seq, payload))
     shorter: dict[str, list[tuple[int, str, str]]] = {}
-    for agent_id, *row in query(_COMPACTIONS, start, end):
-        shorter.setdefault(agent_id, []).append(tuple(row))
+    for agent_id, seq, how, payload in query(_COMPACTIONS, start, end):
+        shorter.setdefault(agent_id, []).append((seq, how, payload))
     found = []
     for taken in query(_STEPS, start, end):
         agent_id, run_id, step, seq, until_seq, kind, *rest = taken
         asked, model, settings, fingerprint, response_id, *counted, latency_s, first_s, error, held, end_ = rest
-        how = ""
-        output: list[Any] = []
         if kind == "compact":
-            waiting = shorter.get(agent_id, [])
-            n = next(n for n, one in enumerate(waiting) if one[0] > seq)  # written with the step
-            own = waiting.pop(n)
-            how = own[1]
-            output = json.loads(own[2]) if held is None else [_as_sent(item, None) for item in json.loads(held)]
+            how, output = _shortened(shorter.get(agent_id, []), seq, held)
         else:
-            output = _output([text for at, text in items.get((run_id, step), ()) if at > seq], end_)
+            how, output = "", _output([text for at, text in items.get((run_id, step), ()) if at > seq], end_)
         response = _response(response_id, model, output, counted, end_)
         places = (until_seq, how, asked, settings, fingerprint, error)
         found.append(Call(agent_id, run_id, step, seq, *places, response, latency_s or 0.0, first_s))
     for agent_id, rows in shorter.items():  # shortened with no step: whoever was asked, if anybody, failed at it
         found += [Call(agent_id, "", 0, seq, None, how, "", "", "", None, {}, 0.0, None) for seq, how, _ in rows]
     return iter(sorted(found, key=lambda call: call.seq))
+
+
+def _shortened(waiting: list[tuple[int, str, str]], seq: int, held: str | None) -> tuple[str, list[dict[str, Any]]]:
+    """Return how a step shortened a conversation, and what was answered; what it wrote is no longer waiting then."""
+    n = next((n for n, (at, _, _) in enumerate(waiting) if at > seq), None)
+    _, how, payload = (seq, "dropped", "[]") if n is None else waiting.pop(n)
+    return how, json.loads(payload) if held is None else [_as_sent(item, None) for item in json.loads(held)]
 
 
 def _output(payloads: Sequence[str], end: str | None) -> list[dict[str, Any]]:
