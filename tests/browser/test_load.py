@@ -21,7 +21,7 @@ def pour(count, rate=None):
         with intercom._store.transaction() as tx:
             for k in range(n, n + 10):
                 text = f"message {k} of many, and some words to fill a line or two"
-                intercom._router.post(tx, text, f"person-{k % 12}", f"person-{(k + 1) % 12}")
+                intercom._engine.router.post(tx, text, f"person-{k % 12}", f"person-{(k + 1) % 12}")
         if rate is not None:
             time.sleep(max(0, began + (n + 10) / rate - time.monotonic()))
     tx.wait()
