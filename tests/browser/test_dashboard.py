@@ -10,7 +10,7 @@ CAST = """
 import itertools, time
 from pathlib import Path
 from intercom_nb import Agent, Dashboard, InterComService, ScriptedAssistant, call, delivery_counts
-from intercom_nb.messages import read_turn
+from intercom_nb.texts.turns import read_turn
 
 numbers = itertools.count(1)
 

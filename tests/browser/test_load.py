@@ -79,6 +79,22 @@ def test_older_rows_come_on_scrolling_up(opened):
     assert notebook.faults == []
 
 
+def test_looking_back_brings_in_what_it_needs(opened):
+    """The page begins with the newest rows; the slider goes to any of the 5,000 messages, and all is counted."""
+    notebook = opened([POUR, "intercom.stop()", "from intercom_nb import Dashboard\nDashboard(intercom.log)"], height=1800)
+    notebook.run_all()
+    notebook.wait(f"() => ({TOTAL})() === 5000")
+    strands = "[...document.querySelectorAll('[data-part=graph] .icnb-strand')]"
+    told = f"() => {strands}.reduce((sum, strand) => sum + Number(strand.dataset.count), 0)"
+    notebook.wait(f"() => ({told})() === 5000")
+    slider = notebook.page.locator("[data-part=slider] input[type=range]")
+    slider.fill("10")
+    notebook.wait("() => document.querySelector('[data-part=slider]').dataset.message === '10'")
+    notebook.wait("() => document.querySelectorAll('[data-part=transcript] [data-seq][data-to]').length === 10")
+    notebook.wait(f"() => ({told})() === 10")
+    assert notebook.faults == []
+
+
 def test_a_hidden_view_hears_nothing(opened):
     """Scrolled out of sight, nothing is sent to it; back in sight, it has everything."""
     cells = [POUR, "intercom.transcript()", *["0\n" * 60] * 3, "pour(1_000, rate=1_000)"]
