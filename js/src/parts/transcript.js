@@ -54,6 +54,7 @@ export class Transcript {
     if (change.chosen || change.reset || change.moment) {
       const same = JSON.stringify([this.stage.chosen, this.stage.person, this.stage.asOf]);
       if (change.chosen || change.reset) this.rows.refilter(this.filters.filter);
+      else this.rows.grow();
       if (same !== this.shown || change.reset) this.following = true;
       this.shown = same;
       this.unseen = 0;
