@@ -83,7 +83,7 @@ _TOUCHED_RUNS = (
     "SELECT run_id FROM runs WHERE seq > ?1 OR until_seq > ?1 OR until_seq IS NULL "
     "UNION SELECT run_id FROM steps WHERE seq > ?1"
 )
-_EVENT = f"SELECT seq, kind, agent_id, SUBSTR(text, 1, {LONGEST_EVENT}), created_at / 1000 FROM events"  # noqa: S608
+_EVENT = f"SELECT seq, kind, agent_id, SUBSTR(text, 1, {LONGEST_EVENT}), created_at / 1000, SUBSTR(data, 1, {LONGEST_EVENT}) FROM events"  # noqa: S608
 _EVENTS = f"{_EVENT} WHERE seq > ? ORDER BY seq"
 _EVENTS_BETWEEN = f"{_EVENT} WHERE seq > ? AND seq < ? ORDER BY seq"
 _NEW_ADMIN = "chat_id IN (SELECT chat_id FROM admins WHERE seq > ?1)"

@@ -1,6 +1,7 @@
 /** What the parts of one rendered view share: the log, the moment they show, what is chosen, and when each is drawn. */
 import { Edges } from "./log/edges.js";
 import { agentStates } from "./log/past.js";
+import { Older } from "./log/older.js";
 import { Texts } from "./log/texts.js";
 
 /**
@@ -28,6 +29,7 @@ export class Stage {
     this.inboxSeen = 0;
     this.edges = new Edges(this.log);
     this.texts = new Texts(source);
+    this.older = new Older(source);
     /** @type {Entry[]} */
     this.parts = [];
     this.closed = false;

@@ -26,7 +26,7 @@ test("unread is what came after the last run began", () => {
 });
 
 test("runs and tokens are those begun by then", () => {
-  assert.equal(agentStates(log(), 11).get("a").runs.length, 1);
+  assert.equal(agentStates(log(), 11).get("a").runs, 1);
   assert.equal(agentStates(log(), 11).get("a").tokens, 100);
   assert.equal(agentStates(log()).get("a").tokens, 110);
 });

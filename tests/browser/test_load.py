@@ -21,7 +21,7 @@ def pour(count, rate=None):
         with intercom._store.transaction() as tx:
             for k in range(n, n + 10):
                 text = f"message {k} of many, and some words to fill a line or two"
-                intercom._router.post(tx, text, f"person-{k % 12}", f"person-{(k + 1) % 12}")
+                intercom._engine.router.post(tx, text, f"person-{k % 12}", f"person-{(k + 1) % 12}")
         if rate is not None:
             time.sleep(max(0, began + (n + 10) / rate - time.monotonic()))
     tx.wait()
@@ -76,6 +76,22 @@ def test_older_rows_come_on_scrolling_up(opened):
         assert notebook.page.evaluate(ROWS) <= WINDOW
 
     assert notebook.page.evaluate("() => document.querySelector('[data-part=transcript]').dataset.following") == "false"
+    assert notebook.faults == []
+
+
+def test_looking_back_brings_in_what_it_needs(opened):
+    """The page begins with the newest rows; the slider goes to any of the 5,000 messages, and all is counted."""
+    notebook = opened([POUR, "intercom.stop()", "from intercom_nb import Dashboard\nDashboard(intercom.log)"], height=1800)
+    notebook.run_all()
+    notebook.wait(f"() => ({TOTAL})() === 5000")
+    strands = "[...document.querySelectorAll('[data-part=graph] .icnb-strand')]"
+    told = f"() => {strands}.reduce((sum, strand) => sum + Number(strand.dataset.count), 0)"
+    notebook.wait(f"() => ({told})() === 5000")
+    slider = notebook.page.locator("[data-part=slider] input[type=range]")
+    slider.fill("10")
+    notebook.wait("() => document.querySelector('[data-part=slider]').dataset.message === '10'")
+    notebook.wait("() => document.querySelectorAll('[data-part=transcript] [data-seq][data-to]').length === 10")
+    notebook.wait(f"() => ({told})() === 10")
     assert notebook.faults == []
 
 

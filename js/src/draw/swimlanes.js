@@ -1,5 +1,7 @@
 /** Draws the timeline on its canvases: names, runs as bars, messages as marks, the axis. */
+import { spots } from "../log/before.js";
 import { marks, ticks } from "../log/lanes.js";
+import { intervenes } from "../log/rows.js";
 import { bars, fitting, hatch } from "./canvas.js";
 import { shownOn } from "./colours.js";
 import { tickLabel } from "./format.js";
@@ -65,6 +67,15 @@ export function drawRuns(pen, look) {
   const bar = Math.max(5, lane - 12);
   const now = asOfTime(look);
   const covered = agents.map(() => -1);
+  for (const { id, from, to } of spots(log.before, "ran")) {
+    const place = lanes.get(id);
+    if (place === undefined || to < low || from > high) continue;
+    const [x, end] = [Math.max(left, xOf(look, from)), Math.min(left + width, xOf(look, to))];
+    pen.globalAlpha = 0.24;
+    pen.fillStyle = colourOf(look, place);
+    bars(pen, { x, y: place * lane + (lane - bar) / 2, wide: Math.max(2, end - x), bar });
+    pen.globalAlpha = 1;
+  }
   for (const run of log.runs.values()) {
     const place = lanes.get(run.agent);
     if (place === undefined || run.beganSeq > asOf || run.beganAt > high) continue;
@@ -118,6 +129,25 @@ function line(pen, x0, y0, x1, y1) {
   pen.moveTo(x0, y0);
   pen.lineTo(x1, y1);
   pen.stroke();
+}
+
+/** Where somebody intervened: a notch in the lane of whom it is about, or across all of them. @param {Pen} pen @param {Look} look @param {number} height */
+export function drawEvents(pen, look, height) {
+  const { log, asOf, lanes, lane, low, high, tone } = look;
+  pen.strokeStyle = pen.fillStyle = tone.brand;
+  pen.lineWidth = 1;
+  for (const event of log.events) {
+    if (event.seq > asOf || event.at < low || event.at > high || !intervenes(event)) continue;
+    const x = Math.round(xOf(look, event.at)) + 0.5;
+    const place = lanes.get(event.agent ?? "");
+    if (place !== undefined) {
+      pen.fillRect(x - 1.5, place * lane + 1, 3, lane - 2);
+    } else if (event.agent === null) {
+      pen.setLineDash([2, 3]);
+      line(pen, x, 0, x, height);
+      pen.setLineDash([]);
+    }
+  }
 }
 
 /** A line at the moment that is shown, unless that is now. @param {Pen} pen @param {Look} look @param {number} height */

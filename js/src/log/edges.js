@@ -10,7 +10,7 @@ export class Edges {
   /** @param {import("./log.js").Log} log */
   constructor(log) {
     this.log = log;
-    this.now = empty();
+    this.now = begun(log.before);
     this.counted = 0;
     this.rewrites = log.rewrites;
     /** @type {{asOf: number, counts: Counts}|null} */
@@ -25,10 +25,10 @@ export class Edges {
   at(asOf = Infinity) {
     const { log } = this;
     if (this.rewrites !== log.rewrites) {
-      [this.now, this.counted, this.past, this.rewrites] = [empty(), 0, null, log.rewrites];
+      [this.now, this.counted, this.past, this.rewrites] = [begun(log.before), 0, null, log.rewrites];
     }
     if (asOf !== Infinity) {
-      const past = this.past?.asOf === asOf ? this.past : { asOf, counts: this.#count(empty(), 0, countUpTo(log.messages, asOf)) };
+      const past = this.past?.asOf === asOf ? this.past : { asOf, counts: this.#count(begun(log.before, asOf), 0, countUpTo(log.messages, asOf)) };
       this.past = past;
       return past.counts;
     }
@@ -78,7 +78,14 @@ export function busiest(ids, { sent, received }, most, drawn = new Set()) {
   return ids.filter((id) => chosen.has(id));
 }
 
-/** @returns {Counts} */
-function empty() {
-  return { edges: new Map(), sent: new Map(), received: new Map() };
+/** What lies before the first message that is known, if it does before the shown moment. @param {import("./before.js").Before|null} before @returns {Counts} */
+function begun(before, asOf = Infinity) {
+  const sums = before && before.seq <= asOf ? before : null;
+  const counted = (/** @type {"sent"|"received"} */ what) =>
+    new Map([...(sums?.agents ?? [])].flatMap(([id, of]) => (of[what] ? [[id, of[what]]] : [])));
+  return {
+    edges: new Map((sums?.edges ?? []).map((edge) => [`${edge.from}\n${edge.to}`, { ...edge }])),
+    sent: counted("sent"),
+    received: counted("received"),
+  };
 }

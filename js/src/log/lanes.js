@@ -1,6 +1,7 @@
 /** The arithmetic of the timeline: which stretch of time is shown, its ticks, and what to draw where. No DOM. */
 import { bisector } from "d3-array";
 import { timeTicks } from "d3-time";
+import { spots } from "./before.js";
 import { countUpTo } from "./log.js";
 
 const SHORTEST = 50;
@@ -8,7 +9,7 @@ const byTime = bisector((/** @type {{at: number}} */ message) => message.at);
 
 /** The whole stretch of time a log covers. @param {import("./log.js").Log} log @returns {[number, number]} */
 export function stretch(log) {
-  let low = log.messages[0]?.at ?? Infinity;
+  let low = log.before?.when?.from ?? log.messages[0]?.at ?? Infinity;
   let high = log.messages.at(-1)?.at ?? -Infinity;
   for (const run of log.runs.values()) {
     if (run.beganAt < low) low = run.beganAt;
@@ -85,12 +86,12 @@ export function marks(log, { lanes, low, high, width, asOf, grain = 2 }) {
   const columns = Math.ceil(width / grain) + 1;
   const counts = new Uint32Array(columns * Math.max(lanes.size, 1));
   const end = countUpTo(log.messages, asOf);
-  for (let i = 0; i < end; i++) {
-    const { at, from } = log.messages[i];
-    if (at < low || at > high || from === null) continue;
-    const lane = lanes.get(from);
-    if (lane !== undefined) counts[lane * columns + Math.floor((((at - low) / (high - low)) * width) / grain)] += 1;
-  }
+  const add = (/** @type {string|null} */ from, /** @type {number} */ at, /** @type {number} */ count) => {
+    const lane = at < low || at > high || from === null ? undefined : lanes.get(from);
+    if (lane !== undefined) counts[lane * columns + Math.floor((((at - low) / (high - low)) * width) / grain)] += count;
+  };
+  for (let i = 0; i < end; i++) add(log.messages[i].from, log.messages[i].at, 1);
+  for (const { id, from, to, count } of spots(log.before, "said")) add(id, (from + to) / 2, count);
   /** @type {{x: number, lane: number, count: number}[]} */
   const found = [];
   counts.forEach((count, place) => {

@@ -3,6 +3,7 @@
  * a view shows is derived from here. No DOM.
  */
 import { bisector } from "d3-array";
+import { beforeOf } from "./before.js";
 import { shownName, sameLooking } from "../draw/format.js";
 import { happeningOf, membershipOf, messageOf, runOf, textOf } from "../wire/facts.js";
 
@@ -44,8 +45,12 @@ export class Log {
     this.messages = [];
     /** @type {import("../wire/facts.js").Line[]} messages and events, by seq */
     this.lines = [];
+    /** @type {import("../wire/facts.js").Happening[]} by seq */
+    this.events = [];
     /** @type {Set<number>} */
     this.eventSeqs = new Set();
+    /** @type {import("./before.js").Before|null} sums of what lies before the first of them; null if nothing does */
+    this.before = null;
     /** @type {Map<string, import("../wire/facts.js").Run>} */
     this.runs = new Map();
     /** @type {Map<string, import("../wire/facts.js").Run[]>} */
@@ -63,6 +68,11 @@ export class Log {
     this.rewrites += 1;
   }
 
+  /** How many messages there are, also those that are known as a sum only. */
+  get total() {
+    return (this.before?.messages ?? 0) + this.messages.length;
+  }
+
   /** @param {(change: Change) => void} told @returns {() => void} */
   listen(told) {
     this.listeners.add(told);
@@ -77,14 +87,19 @@ export class Log {
   /**
    * Take facts in, and what a running service says of itself; then tell every listener what changed.
    * @param {Facts} facts
-   * @param {{reset?: boolean, live?: Live|null}} [more]
+   * @param {{reset?: boolean, live?: Live|null, before?: import("../wire/facts.js").BeforeRow|null}} [more] before: what lies
+   *   before these facts, if they are the oldest ones
    */
-  apply(facts, { reset = false, live = null } = {}) {
+  apply(facts, { reset = false, live = null, before = undefined } = {}) {
     /** @type {Change} */
     const change = {};
     if (reset) {
       this.clear();
       change.reset = true;
+    }
+    if (before !== undefined) {
+      this.before = before && beforeOf(before);
+      change.reordered = change.messages = change.runs = true;
     }
     this.#takeAgents(facts, change);
     this.#takeMemberships(facts, change);
@@ -147,22 +162,29 @@ export class Log {
     for (const row of rows) {
       this.lines.push(row);
       if (row.event === null) this.messages.push(row);
-      else this.eventSeqs.add(row.seq);
+      else {
+        this.events.push(row);
+        this.eventSeqs.add(row.seq);
+      }
       this.#seen(row.seq);
     }
     if (change.reordered) {
       this.lines.sort((a, b) => a.seq - b.seq);
       this.messages.sort((a, b) => a.seq - b.seq);
+      this.events.sort((a, b) => a.seq - b.seq);
     }
     change.messages = true;
   }
 
   /** @param {Facts} facts @param {Change} change */
   #takeRuns(facts, change) {
+    const last = [...this.runs.values()].at(-1)?.beganSeq ?? 0;
+    let late = false;
     for (const run of (facts.runs ?? []).map(runOf)) {
       const known = this.runs.get(run.id);
       if (known) Object.assign(known, run);
       else {
+        late ||= run.beganSeq < last;
         this.runs.set(run.id, run);
         const of = this.runsByAgent.get(run.agent);
         if (of) of.push(run);
@@ -171,6 +193,9 @@ export class Log {
       this.#seen(Math.max(run.beganSeq, run.endedSeq ?? 0));
       change.runs = true;
     }
+    if (!late) return;
+    this.runs = new Map([...this.runs].sort(([, a], [, b]) => a.beganSeq - b.beganSeq));
+    for (const of of this.runsByAgent.values()) of.sort((a, b) => a.beganSeq - b.beganSeq);
   }
 
   /** @param {Live} live @param {Change} change */
@@ -230,11 +255,7 @@ export class Log {
 
   /** Agents and people there were as of a seq, in the order of addition. @param {number} asOf */
   agentsAt(asOf = Infinity) {
-    if (asOf === Infinity) return [...this.agents.values()];
-    // An edited agent carries the seq of its newest version: whoever ran or wrote by then was there as well.
-    const seen = new Set();
-    for (const message of this.messages.slice(0, countUpTo(this.messages, asOf))) seen.add(message.from).add(message.to);
-    return [...this.agents.values()].filter((agent) => agent.seq <= asOf || seen.has(agent.id));
+    return [...this.agents.values()].filter((agent) => agent.seq <= asOf);
   }
 
   /** What is written for an id: the name; with the id where two names look alike. @param {string|null} id */

@@ -1,7 +1,8 @@
 /** What each agent was doing as of a seq, from its runs and its mail. No DOM. */
 import { countUpTo } from "./log.js";
 
-/** @typedef {{status: string, unread: number, paused: boolean, runs: import("../wire/facts.js").Run[], tokens: number}} AgentState */
+/** @typedef {{status: string, unread: number, paused: boolean, runs: number, steps: number, tokens: number,
+ *   bills: {usd: number|null, steps: number}[]}} AgentState what its runs cost, each or some together */
 
 /**
  * The state of every agent: what a running service says of itself, or what its log says of a moment.
@@ -18,14 +19,23 @@ export function agentStates(log, asOf = Infinity) {
     const runs = live ? all : all.filter((run) => run.beganSeq <= asOf);
     const said = live ? log.doing.get(agent.id) : undefined;
     const mail = said?.unread ?? unread?.get(agent.id) ?? 0;
-    const state = said ?? { status: statusOf(agent, runs.at(-1), mail, asOf), paused: false };
-    const tokens = runs.reduce((sum, run) => sum + run.tokens, 0);
-    states.set(agent.id, { status: state.status, unread: mail, paused: Boolean(state.paused), runs, tokens });
+    const sums = log.before && log.before.seq <= asOf ? log.before.agents.get(agent.id) : undefined;
+    const last = runs.at(-1) ?? (sums?.failed ? { endedSeq: 0, reason: "failed" } : undefined);
+    const state = said ?? { status: statusOf(agent, last, mail, asOf), paused: false };
+    states.set(agent.id, {
+      status: state.status,
+      unread: mail,
+      paused: Boolean(state.paused),
+      runs: runs.length + (sums?.runs ?? 0),
+      steps: runs.reduce((sum, run) => sum + run.steps, sums?.steps ?? 0),
+      tokens: runs.reduce((sum, run) => sum + run.tokens, sums?.tokens ?? 0),
+      bills: [...runs, ...(sums?.bills ?? [])],
+    });
   }
   return states;
 }
 
-/** @param {import("../wire/facts.js").Agent} agent @param {import("../wire/facts.js").Run|undefined} last @param {number} mail @param {number} asOf */
+/** @param {import("../wire/facts.js").Agent} agent @param {{endedSeq: number|null, reason: string|null}|undefined} last @param {number} mail @param {number} asOf */
 function statusOf(agent, last, mail, asOf) {
   if (agent.kind === "person") return "person";
   if (last && (last.endedSeq === null || last.endedSeq > asOf)) return "thinking";
@@ -45,6 +55,12 @@ export function unreadAt(log, asOf) {
     if (run.beganSeq <= asOf) taken.set(run.agent, Math.max(taken.get(run.agent) ?? 0, run.beganSeq));
   }
   const unread = new Map();
+  const { seq = Infinity, upto = 0, waiting = [] } = log.before ?? {};
+  for (const [id, until, count] of seq <= asOf ? waiting : []) {
+    // What waited when the sums were made was taken by the first run that began after that.
+    const waits = until === null ? (taken.get(id) ?? 0) <= upto : until > asOf;
+    if (waits && log.agents.get(id)?.kind === "agent") unread.set(id, (unread.get(id) ?? 0) + count);
+  }
   const end = countUpTo(log.messages, asOf);
   for (let i = 0; i < end; i++) {
     const message = log.messages[i];

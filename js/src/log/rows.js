@@ -8,6 +8,14 @@ export const FOLLOWED = 60;
 /** So many come in when somebody scrolls to an end of the window. */
 export const CHUNK = 100;
 
+/** What somebody did from outside while agents talked. */
+const INTERVENTIONS = new Set(["agent_changed", "options_changed", "agent_paused", "agent_resumed", "agent_limited", "released"]);
+
+/** @param {import("../wire/facts.js").Happening} happening */
+export function intervenes({ event }) {
+  return INTERVENTIONS.has(event);
+}
+
 /**
  * @typedef {{agent?: string, chat?: string, person?: string, search?: string, found?: Set<number>|null}} Filter
  *   agent: only what it sent or received; chat: only that chat, or the direct talk with that id; person: only what

@@ -70,7 +70,7 @@ export class AgentCard {
     setText(this.unread, `${short(state.unread)} unread`);
     setText(this.about, cut(agent.description ?? "", 300));
     const person = agent.kind === "person";
-    setText(this.spent, person ? "" : `${counted(state.runs.length, "run")} · ${short(state.tokens)} tokens · ${moneyOf(state.runs)}`);
+    setText(this.spent, person ? "" : `${counted(state.runs, "run")} · ${short(state.tokens)} tokens · ${moneyOf(state.bills)}`);
     if (this.unfolded) this.details?.update(agent, state);
   }
 }
@@ -143,8 +143,7 @@ class Details {
     const person = agent.kind === "person";
     this.paused = state.paused;
     const acts = stage.source.can("do") && stage.now && !person;
-    const steps = state.runs.reduce((sum, run) => sum + run.steps, 0);
-    const about = [`id ${cut(agent.id, 60)}`, agent.model && `model ${cut(agent.model, 80)}`, person ? null : `${counted(steps, "model call")}, ${number(state.tokens)} tokens`];
+    const about = [`id ${cut(agent.id, 60)}`, agent.model && `model ${cut(agent.model, 80)}`, person ? null : `${counted(state.steps, "model call")}, ${number(state.tokens)} tokens`];
     setText(this.facts, about.filter(Boolean).join(" · "));
     for (const tell of this.editors) tell(agent);
     this.hold.hidden = !acts;

@@ -72,7 +72,7 @@ export class Controls {
     const state = service?.state ?? "finished";
     setAttribute(this.el, "data-state", state);
     setAttribute(this.el, "data-status", service?.status ?? "finished log");
-    setAttribute(this.el, "data-total", log.messages.length);
+    setAttribute(this.el, "data-total", log.total);
     setText(this.status, service ? cut(service.status ?? state, 300) : this.#summary());
     this.status.dataset.tone = this.#tone(service);
     const notice = [source.gone ? GONE : "", service?.notice ?? ""].filter(Boolean).join(" · ");
@@ -107,9 +107,9 @@ export class Controls {
   #summary() {
     const { log } = this.stage;
     const { messages } = log;
-    const parts = [counted(log.agents.size, "agent"), counted(messages.length, "message"), counted(log.runs.size, "run")];
-    const [first, last] = [messages[0], messages[messages.length - 1]];
-    if (first) parts.push(`${new Date(first.at).toISOString().slice(0, 10)}, ${clock(first.at)}–${clock(last.at)}`);
+    const parts = [counted(log.agents.size, "agent"), counted(log.total, "message"), counted(log.runs.size + (log.before?.runs ?? 0), "run")];
+    const [first, last] = [log.before?.when?.from ?? messages[0]?.at, messages.at(-1)?.at];
+    if (first !== undefined && last !== undefined) parts.push(`${new Date(first).toISOString().slice(0, 10)}, ${clock(first)}–${clock(last)}`);
     return parts.join(" · ");
   }
 }

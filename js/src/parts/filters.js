@@ -48,8 +48,10 @@ export class Filters {
     this.found = null;
     this.changed();
     if (!wanted) return;
+    /** @type {number[]} */
+    let seqs;
     try {
-      const { seqs } = await this.stage.source.ask("search", { text: wanted }, (sentence) => setText(this.count, sentence));
+      ({ seqs } = await this.stage.source.ask("search", { text: wanted }, (sentence) => setText(this.count, sentence)));
       if (this.search === wanted) this.found = new Set(seqs);
       else return;
     } catch (error) {
@@ -57,6 +59,9 @@ export class Filters {
       return;
     }
     this.changed();
+    // What was found far back is brought in, for it is to be shown.
+    const first = seqs[0] ?? Infinity;
+    this.stage.older.until(() => this.search !== wanted || (this.stage.log.before?.seq ?? 0) <= first).catch(() => {});
   }
 
   #openInbox() {
@@ -92,7 +97,7 @@ export class Filters {
       this.inbox.classList.toggle("icnb-fresh", fresh > 0);
     }
     const limited = rows.messages < log.messages.length;
-    const all = number(log.messages.length);
+    const all = number(log.total);
     setText(this.count, limited ? `${number(rows.messages)} of ${all}` : "");
   }
 }

@@ -77,10 +77,10 @@ export class Graph {
     });
     setAttribute(this.el, "data-nodes", ids.length);
     setAttribute(this.el, "data-edges", drawn.length);
-    const came = stage.log.messages.length - this.seen;
+    const came = stage.log.total - this.seen;
     if (change.messages && !change.reset && stage.now) this.strands.flash(this.lastFlashed, came, this.looks.crowd);
     this.lastFlashed = stage.log.lastSeq;
-    this.seen = stage.log.messages.length;
+    this.seen = stage.log.total;
   }
 
   /** @param {string[]} ids @param {Map<string, number>} received how many messages each */

@@ -1,6 +1,7 @@
 /** One row of the transcript: a message, or a small grey line for an event. */
 import { button, copy, h, said, setText } from "../draw/dom.js";
 import { clock, cut, dateAndClock } from "../draw/format.js";
+import { intervenes } from "../log/rows.js";
 import { showItems } from "./items.js";
 import { showText } from "../draw/text.js";
 
@@ -19,10 +20,10 @@ export function row(line, stage) {
 
 /** @param {import("../wire/facts.js").Happening} line @returns {Row} */
 function eventRow(line) {
-  const grave = GRAVE.test(line.event) ? ".icnb-grave" : "";
+  const kind = GRAVE.test(line.event) ? ".icnb-grave" : intervenes(line) ? ".icnb-done" : "";
   const made = h(
-    `div.icnb-event${grave}`,
-    { role: "article", "data-seq": line.seq, "data-event": line.event },
+    `div.icnb-event${kind}`,
+    { role: "article", "data-seq": line.seq, "data-event": line.event, title: line.data ? cut(line.data, 1000) : false },
     h("time", { title: dateAndClock(line.at) }, clock(line.at)),
     said(cut(String(line.text ?? line.event), 400), "span"),
   );

@@ -13,6 +13,8 @@ export class Slider {
     this.every = 250;
     /** @type {ReturnType<typeof setInterval>|0} */
     this.timer = 0;
+    /** Whether older messages are on their way. */
+    this.fetching = false;
     this.range = h("input.icnb-range", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Message up to which the log is shown", oninput: () => this.#moved() });
     this.says = h("span.icnb-says", { role: "status" });
     this.play = button("", () => this.#playing(!this.timer), { "aria-label": "play" });
@@ -40,11 +42,29 @@ export class Slider {
   }
 
   #moved() {
-    const { messages } = this.stage.log;
+    const { log } = this.stage;
     const k = Number(this.range.value);
-    const now = k >= messages.length;
-    this.stage.showMoment(now ? Infinity : k === 0 ? (messages[0]?.seq ?? 1) - 1 : messages[k - 1].seq);
+    const known = k - (log.before?.messages ?? 0);
+    if (k >= log.total) this.stage.showMoment(Infinity);
+    else if (known > 0) this.stage.showMoment(log.messages[known - 1].seq);
+    else if (!log.before) this.stage.showMoment((log.messages[0]?.seq ?? 1) - 1);
+    else this.#fetch();
     this.#label();
+  }
+
+  /** Bring in what is needed to show the moment that was chosen, then show whatever is chosen by then. */
+  async #fetch() {
+    if (this.fetching) return;
+    this.fetching = true;
+    try {
+      await this.stage.older.until(() => Number(this.range.value) > (this.stage.log.before?.messages ?? 0));
+    } catch {
+      this.#live();
+      return;
+    } finally {
+      this.fetching = false;
+    }
+    this.#moved();
   }
 
   /** @param {boolean} on */
@@ -53,8 +73,9 @@ export class Slider {
     this.timer = 0;
     if (on) {
       if (this.stage.now) this.range.value = "0";
-      const by = Math.max(1, Math.ceil(this.stage.log.messages.length / PLAY_STEPS));
+      const by = Math.max(1, Math.ceil(this.stage.log.total / PLAY_STEPS));
       this.timer = setInterval(() => {
+        if (this.fetching) return;
         this.range.value = String(Number(this.range.value) + by);
         this.#moved();
         if (this.stage.now) this.#playing(false);
@@ -72,23 +93,24 @@ export class Slider {
   #label() {
     const { log, now } = this.stage;
     const k = Number(this.range.value);
-    const all = number(log.messages.length);
-    const at = k > 0 ? ` · ${clock(log.messages[k - 1]?.at ?? 0)}` : "";
+    const all = number(log.total);
+    const message = log.messages[k - 1 - (log.before?.messages ?? 0)];
+    const at = message ? ` · ${clock(message.at)}` : "";
     const live = this.stage.source.live ? "live" : `all ${all} messages`;
-    setText(this.says, now ? live : `message ${number(k)} of ${all}${at}`);
+    setText(this.says, this.fetching ? "fetching older messages …" : now ? live : `message ${number(k)} of ${all}${at}`);
     setAttribute(this.range, "aria-valuetext", this.says.textContent);
     this.back.hidden = now || !this.stage.source.live;
     this.el.classList.toggle("icnb-past", !now);
-    setAttribute(this.el, "data-message", now ? log.messages.length : k);
+    setAttribute(this.el, "data-message", now ? log.total : k);
   }
 
   /** @param {import("../stage.js").Seen} _change */
   update(_change) {
     const { now, log } = this.stage;
-    setAttribute(this.range, "max", log.messages.length);
-    if (now) this.range.value = String(log.messages.length);
-    this.range.disabled = this.play.disabled = log.messages.length === 0;
-    setAttribute(this.el, "data-total", log.messages.length);
+    setAttribute(this.range, "max", log.total);
+    if (now && !this.fetching) this.range.value = String(log.total);
+    this.range.disabled = this.play.disabled = log.total === 0;
+    setAttribute(this.el, "data-total", log.total);
     this.#label();
   }
 

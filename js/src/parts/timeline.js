@@ -2,7 +2,7 @@
 import { sheet, tones } from "../draw/canvas.js";
 import { button, h, setAttribute, setText } from "../draw/dom.js";
 import { clock, cut, duration, number } from "../draw/format.js";
-import { drawAxis, drawCursor, drawHeard, drawMessages, drawNames, drawRuns, middleOf, timeAt, xOf } from "../draw/swimlanes.js";
+import { drawAxis, drawCursor, drawEvents, drawHeard, drawMessages, drawNames, drawRuns, middleOf, timeAt, xOf } from "../draw/swimlanes.js";
 import { Glass, nearest, stretch } from "../log/lanes.js";
 
 const AXIS = 20;
@@ -143,6 +143,7 @@ export class Timeline {
     drawNames(pen, look);
     drawRuns(pen, look);
     drawMessages(pen, look);
+    drawEvents(pen, look, height);
     drawCursor(pen, look, height);
     drawAxis(sheet(this.axis, outer, AXIS), look);
     sheet(this.over, outer, height);
@@ -152,7 +153,7 @@ export class Timeline {
 
   /** @param {Look} look */
   #note({ log, agents, low, high }) {
-    const { length } = log.messages;
+    const length = log.total;
     setAttribute(this.el, "data-total", length);
     setAttribute(this.el, "data-lanes", agents.length);
     const part = agents.length < log.agents.size ? ` · the ${agents.length} of ${number(log.agents.size)} who took part` : "";
@@ -167,6 +168,7 @@ export class Timeline {
     const { sent, received } = edges.at(asOf);
     const ran = new Set();
     for (const { agent, beganSeq } of log.runs.values()) if (beganSeq <= asOf) ran.add(agent);
+    for (const [id, { runs }] of log.before?.agents ?? []) if (runs) ran.add(id);
     const present = all.filter(({ id }) => ran.has(id) || sent.has(id) || received.has(id));
     return present.length ? present : all;
   }

@@ -1,7 +1,8 @@
 /** The transcript: a window of rows over all that pass, which follows the end until somebody scrolls up. */
 import { button, h, setAttribute, setText } from "../draw/dom.js";
 import { Filters } from "./filters.js";
-import { counted } from "../draw/format.js";
+import { counted, number, sentenceOf } from "../draw/format.js";
+import { countUpTo } from "../log/log.js";
 import { newer, newest, older, Rows } from "../log/rows.js";
 import { row } from "./row.js";
 
@@ -9,6 +10,8 @@ const NEAR = 24;
 const AHEAD = 240;
 /** What was unfolded may scroll into view meanwhile without that being a wish to follow the end. */
 const SETTLES_MS = 1000;
+/** So many are looked through at once for rows that pass a filter. */
+const ALL_THROUGH = 5000;
 
 export class Transcript {
   /** @param {import("../stage.js").Stage} stage */
@@ -29,10 +32,13 @@ export class Transcript {
     this.list.addEventListener("icnb-reading", () => this.#read());
     this.empty = h("p.icnb-empty");
     this.jump = button("", () => this.#follow(), { class: "icnb-button icnb-jump", hidden: true });
+    this.more = button("", () => this.#older(), { class: "icnb-link" });
+    this.earlier = h("div.icnb-earlier", { hidden: true }, this.more);
     this.el = h(
       "section.icnb-part.icnb-transcript",
       { "data-part": "transcript", "aria-label": "Transcript" },
       this.filters.el,
+      this.earlier,
       h("div.icnb-scroll", {}, this.list, this.empty, this.jump),
     );
     this.sized = new ResizeObserver(() => this.following && this.#toEnd());
@@ -48,6 +54,7 @@ export class Transcript {
     if (change.chosen || change.reset || change.moment) {
       const same = JSON.stringify([this.stage.chosen, this.stage.person, this.stage.asOf]);
       if (change.chosen || change.reset) this.rows.refilter(this.filters.filter);
+      else this.rows.grow();
       if (same !== this.shown || change.reset) this.following = true;
       this.shown = same;
       this.unseen = 0;
@@ -77,13 +84,31 @@ export class Transcript {
 
   #grown() {
     const before = this.rows.messages;
+    const first = this.rows.all[this.span.start]?.seq;
     const anew = this.rows.grow();
     const { total } = this;
     if (this.following) this.#show(newest(total), anew);
     else {
-      if (this.stage.now) this.unseen += Math.max(0, this.rows.messages - before);
-      if (anew) this.#show({ start: Math.min(this.span.start, total), end: Math.min(this.span.end, total) }, true);
+      if (this.stage.now && !anew) this.unseen += Math.max(0, this.rows.messages - before);
+      if (anew) this.#stay(first, total);
     }
+  }
+
+  /** The same rows are looked at, although others came before them. @param {number|undefined} first seq of the first one @param {number} total */
+  #stay(first, total) {
+    const start = first === undefined ? 0 : Math.max(0, countUpTo(this.rows.all, first) - 1);
+    const span = { start: Math.min(start, total), end: Math.min(start + this.span.end - this.span.start, total) };
+    this.#show(span, true);
+    if (this.list.scrollTop < AHEAD && span.start > 0) this.#show(older(span));
+  }
+
+  /** Bring in what lies before the first row; a person waits for it, or scrolls on. */
+  #older() {
+    this.following = false;
+    this.more.disabled = true;
+    const { filter } = this.filters;
+    const most = filter.agent || filter.chat || filter.person || filter.search ? ALL_THROUGH : undefined;
+    this.stage.older.more(most).catch((error) => setText(this.more, sentenceOf(error))).finally(() => (this.more.disabled = false));
   }
 
   /** The rows on the page. */
@@ -154,6 +179,7 @@ export class Transcript {
       this.unseen = 0;
       this.#show(newest(this.total));
     } else if (scrollTop < AHEAD && this.span.start > 0) this.#show(older(this.span));
+    else if (scrollTop < AHEAD && this.stage.log.before && this.stage.now) this.#older();
     else if (below < AHEAD && this.span.end < this.total) this.#show(newer(this.span, this.total));
     this.#note();
   }
@@ -175,13 +201,15 @@ export class Transcript {
 
   #note() {
     const { log } = this.stage;
-    setAttribute(this.el, "data-total", log.messages.length);
+    setAttribute(this.el, "data-total", log.total);
+    this.earlier.hidden = !log.before || this.span.start > 0;
+    if (log.before && !this.more.disabled) setText(this.more, `${number(log.before.messages)} older messages ↑`);
     setAttribute(this.el, "data-shown", this.rows.messages);
     setAttribute(this.el, "data-following", this.following);
     this.jump.hidden = this.following;
     setText(this.jump, this.unseen ? `${counted(this.unseen, "new message")} ↓` : "latest ↓");
     this.empty.hidden = this.total > 0;
-    const none = log.messages.length ? "no message passes these filters" : "no message yet";
+    const none = log.total ? "no message passes these filters" : "no message yet";
     setText(this.empty, this.stage.asOf === Infinity ? none : "no message had been sent yet");
   }
 

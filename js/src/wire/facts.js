@@ -1,6 +1,6 @@
 /**
  * What comes over the wire, each thing described once. Most facts come as rows, by position, in the order of
- * views/facts_feed.py; the readers at the end give them names, and nothing else knows a position.
+ * views/feed.py and views/before.py; the readers at the end give them names, and nothing else knows a position.
  *
  * @typedef {{id: string, name: string, kind: "agent"|"person", description: string, mission: string,
  *   colour: string, seq: number, model: string|null}} Agent
@@ -8,7 +8,8 @@
  * @typedef {{chat: string, agent: string, joined: number, left: number|null}} Membership
  * @typedef {{seq: number, id: string, at: number, from: string|null, to: string, run: string|null,
  *   text: string|null, length: number, event: null}} Message
- * @typedef {{seq: number, event: string, agent: string|null, text: string, at: number}} Happening
+ * @typedef {{seq: number, event: string, agent: string|null, text: string, at: number, data: string|null}} Happening data:
+ *   what was changed, as JSON
  * @typedef {Message|Happening} Line a row of the transcript
  * @typedef {{id: string, agent: string, beganSeq: number, beganAt: number, endedSeq: number|null,
  *   endedAt: number|null, reason: string|null, tokens: number, usd: number|null, steps: number}} Run
@@ -16,12 +17,21 @@
  * @typedef {[chat: string, agent: string, joined: number, left: number|null]} MembershipRow
  * @typedef {[seq: number, id: string, at: number, from: string|null, to: string, run: string|null,
  *   text: string|null, length: number]} MessageRow
- * @typedef {[seq: number, kind: string, agent: string|null, text: string, at: number]} EventRow
+ * @typedef {[seq: number, kind: string, agent: string|null, text: string, at: number, data?: string|null]} EventRow
  * @typedef {[id: string, agent: string, beganSeq: number, beganAt: number, endedSeq: number|null,
  *   endedAt: number|null, reason: string|null, tokens: number, usd: number|null, steps: number]} RunRow
  * @typedef {[seq: number, text: string]} TextRow
  * @typedef {{agents?: Agent[], chats?: Chat[], memberships?: MembershipRow[], messages?: MessageRow[],
  *   runs?: RunRow[], events?: EventRow[]}} Facts
+ *
+ * @typedef {[runs: number, steps: number, tokens: number, usd: number, unpriced: number, priced: number, sent: number,
+ *   received: number, failed: boolean]} SumRow usd: of the priced runs; failed: its last run by then
+ * @typedef {{seq: number, upto: number, messages: number, agents: [id: string, ...SumRow][],
+ *   edges: [from: string, to: string, direct: number, group: number, last: number][],
+ *   waiting: [agent: string, until: number|null, count: number][],
+ *   when: {from: number, to: number, parts: number, said: Record<string, [part: number, count: number][]>,
+ *   ran: Record<string, [part: number, count: number][]>}|null}} BeforeRow sums of everything before seq, made when the log
+ *   had reached upto; waiting: mail that was not taken by then, and where it was; when: time, cut into parts
  *
  * @typedef {"runs"|"messages"|"tokens"|"usd"|"seconds"} Measure
  * @typedef {Partial<Record<Measure, number|null>>} Amounts null: a price that is unknown, or no limit
@@ -32,7 +42,7 @@
  *
  * @typedef {{type?: string, name?: string|null, arguments?: unknown, output?: unknown, text?: unknown}} Item
  * @typedef {{texts: {texts: TextRow[]}, text: {text: string}, search: {seqs: number[]}, run: {items: Item[]},
- *   conversation: {items: Item[]}, do: {ok: boolean, sentence?: string}}} Answers by what was asked for
+ *   conversation: {items: Item[]}, older: {facts: Facts, before: BeforeRow|null}, do: {ok: boolean, sentence?: string}}} Answers by what was asked for
  * @typedef {(sentence: string) => void} Slow is told why an answer takes its time
  *
  * @typedef {{reset?: boolean, agents?: boolean, messages?: boolean, texts?: boolean, runs?: boolean,
@@ -58,7 +68,7 @@ export const membershipOf = ([chat, agent, joined, left]) => ({ chat, agent, joi
 export const messageOf = ([seq, id, at, from, to, run, text, length]) => ({ seq, id, at, from, to, run, text, length, event: null });
 
 /** @param {EventRow} row @returns {Happening} */
-export const happeningOf = ([seq, kind, agent, text, at]) => ({ seq, event: kind, agent, text, at });
+export const happeningOf = ([seq, kind, agent, text, at, data]) => ({ seq, event: kind, agent, text, at, data: data ?? null });
 
 /** @param {RunRow} row @returns {Run} */
 export const runOf = ([id, agent, beganSeq, beganAt, endedSeq, endedAt, reason, tokens, usd, steps]) => ({

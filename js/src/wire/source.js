@@ -8,7 +8,8 @@ import { Log } from "../log/log.js";
  * @typedef {import("./facts.js").Source} Source
  * @typedef {{get: (name: string) => any, send: (content: object) => void, on: (name: string, told: (content: any) => void) => void,
  *   off: (name: string, told: (content: any) => void) => void}} Model an anywidget model
- * @typedef {{n?: number, reset?: boolean, facts?: import("./facts.js").Facts, live?: import("./facts.js").Live|null}} Batch
+ * @typedef {{n?: number, reset?: boolean, facts?: import("./facts.js").Facts, live?: import("./facts.js").Live|null,
+ *   before?: import("./facts.js").BeforeRow|null}} Batch
  * @typedef {{resolve: (answer: any) => void, reject: (error: Error) => void, timer: ReturnType<typeof setTimeout>}} Waiting
  */
 
@@ -97,12 +98,12 @@ export class KernelSource {
   }
 
   /** @param {Batch} batch */
-  #facts({ n, reset, facts, live }) {
+  #facts({ n, reset, facts, live, before }) {
     // A gap in the numbers means that a batch was lost on its way: ask for what is new since the last one that came.
     const lost = !reset && this.batch !== null && (n ?? 0) > this.batch + 1;
     const since = this.log.lastSeq;
     this.batch = n ?? null;
-    this.log.apply(facts ?? {}, { reset: Boolean(reset), live: live ?? null });
+    this.log.apply(facts ?? {}, { reset: Boolean(reset), live: live ?? null, before });
     const view = this.views.keys().next().value;
     if (lost && view !== undefined && Date.now() - this.askedAgain > 2000) {
       this.askedAgain = Date.now();
