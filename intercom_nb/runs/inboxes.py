@@ -51,9 +51,9 @@ class Inboxes:
         self.due: dict[str, None] = {}
 
     def count(self, message: Message) -> None:
-        """Count a message as sent, while it is being written."""
+        """Count a message as sent, while it is being written; an agent's own are those of its runs."""
         self._lifecycle.spent.messages += 1
-        if message.sender_id in self.states:
+        if message.run_id is not None and message.sender_id in self.states:
             self.states[message.sender_id].spent.messages += 1
 
     def deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str], *, held: bool) -> None:
