@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Delivery", "Member", "Membership", "Post", "Run", "State", "Step", "read_state", "stacked"]
+__all__ = ["Delivery", "MemberRow", "Membership", "Post", "RunRow", "State", "Step", "read_state", "stacked"]
 
 
-class Member(NamedTuple):
+class MemberRow(NamedTuple):
     """An agent or a person; of a state by teams, also a team."""
 
     agent_id: str
@@ -26,7 +26,7 @@ class Member(NamedTuple):
     team: str
 
 
-class Chat(NamedTuple):
+class ChatRow(NamedTuple):
     """A group chat."""
 
     chat_id: str
@@ -64,7 +64,7 @@ class Delivery(NamedTuple):
     run_id: str | None
 
 
-class Run(NamedTuple):
+class RunRow(NamedTuple):
     """An agent's reaction; times are microseconds since 1970-01-01 UTC."""
 
     run_id: str
@@ -110,12 +110,12 @@ class Event(NamedTuple):
 
 
 _ROWS: Mapping[str, type[Any]] = {
-    "agents": Member,
-    "chats": Chat,
+    "agents": MemberRow,
+    "chats": ChatRow,
     "memberships": Membership,
     "messages": Post,
     "deliveries": Delivery,
-    "runs": Run,
+    "runs": RunRow,
     "steps": Step,
     "events": Event,
 }
@@ -128,7 +128,7 @@ class State:
 
     Attributes
     ----------
-    members : dict of Member
+    members : dict of MemberRow
         By id, in the order they were added.
     chats : dict of str
         Id to name, in the order they were created.
@@ -140,13 +140,13 @@ class State:
         Of a state by teams: how many members each team has, by its id.
     """
 
-    members: dict[str, Member]
+    members: dict[str, MemberRow]
     painted: dict[str, str]
     chats: dict[str, str]
     memberships: list[Membership]
     messages: list[Post]
     deliveries: list[Delivery]
-    runs: list[Run]
+    runs: list[RunRow]
     steps: list[Step]
     events: list[Event]
     sizes: dict[str, int] = field(default_factory=dict)
@@ -178,7 +178,7 @@ class State:
             return self
         ids = {one: f"team {team}" if team else one for one, team in teams.items()}  # no id has a space
         members = {
-            ids[one]: Member(ids[one], teams[one], "team", teams[one]) if teams[one] else member
+            ids[one]: MemberRow(ids[one], teams[one], "team", teams[one]) if teams[one] else member
             for one, member in self.members.items()
         }
         return replace(
@@ -216,7 +216,7 @@ class State:
         )
 
 
-def _painted(members: Mapping[str, Member]) -> dict[str, str]:
+def _painted(members: Mapping[str, MemberRow]) -> dict[str, str]:
     of_names = colours(member.name for member in members.values())
     return {one: of_names[member.name] for one, member in members.items()}
 

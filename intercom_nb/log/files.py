@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError
+from intercom_nb.log.schema import VERSION
 from intercom_nb.log.times import now
 
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes", "schema_version"]
+__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes", "schema_version", "too_old"]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
@@ -137,3 +138,9 @@ def schema_version(query: Callable[..., list[tuple[Any, ...]]]) -> int | None:
         return int(dict(query("SELECT key, value FROM meta"))["schema"])
     except (KeyError, ValueError, TypeError, sqlite3.OperationalError):
         return None
+
+
+def too_old(path: Path, found: int) -> LogError:
+    """Return what is to be said of a log with a schema from before the first release."""
+    told = f"was written before the first release (schema {found}); this version reads schema {VERSION}"
+    return LogError(path, f"{told}, so its run is to be made anew")

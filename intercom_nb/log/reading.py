@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
+from intercom_nb.log.files import too_old
 from intercom_nb.log.schema import VERSION
 from intercom_nb.log.store import Store
 
@@ -91,10 +92,12 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def check_readable(path: Path, connection: sqlite3.Connection) -> None:
-    """Check that a file is a whole log of this version or an earlier one.
+    """Check that a file is a whole log that this version reads.
 
     Raises
     ------
+    LogError
+        If it was written before the first release.
     LogDamagedError
         If it is no log, or cut short.
     NewerLogError
@@ -106,6 +109,8 @@ def check_readable(path: Path, connection: sqlite3.Connection) -> None:
         raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole") from None
     if found > VERSION:
         raise NewerLogError(path, found, VERSION)
+    if found < VERSION:
+        raise too_old(path, found)
     (pages,), (page_bytes,) = (connection.execute(f"PRAGMA page_{what}").fetchone() for what in ("count", "size"))
     size = path.stat().st_size
     # While it is being written, its newest pages may be in the file beside it.

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
-from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version
+from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version, too_old
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
 from intercom_nb.log.transaction import Totals, Transaction
@@ -33,7 +33,6 @@ __all__ = ["Store"]
 
 _LOGGER = logging.getLogger(__name__)
 _FIRST = 1  # the place in the log at which it is made
-_OLDER = "was written before the first release (schema {}); this version reads schema {}, so its run is to be made anew"
 
 
 def _do_nothing() -> None:
@@ -210,7 +209,7 @@ class Store:
             if found < VERSION:
                 if not query("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
                     raise LogDamagedError(path, "is no log of intercom_nb")
-                raise LogError(path, _OLDER.format(found, VERSION))
+                raise too_old(path, found)
             # A log that was let go whole is taken at its word: to look at each page takes longer than to open it.
             last_opened = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1") or [(None,)]
             self.was_closed = last_opened[0][0] is not None and not has_tail(path)

@@ -70,7 +70,7 @@ class AgentState:
     ----------
     inbox : list of Message
         What its next run will read.
-    kept : list of Message
+    held_mail : list of Message
         What waits for a person, until the guard against courtesy lets it go.
     conversation : list of dict or None
         What is sent to its model; None until somebody asks for it.
@@ -98,7 +98,7 @@ class AgentState:
 
     agent: Agent
     inbox: list[Message] = field(default_factory=list)
-    kept: list[Message] = field(default_factory=list)
+    held_mail: list[Message] = field(default_factory=list)
     conversation: list[Item] | None = None
     chain: Chain = field(default_factory=Chain)
     run: Run | None = None

@@ -65,17 +65,19 @@ class Inboxes:
                     received.append(message)
             for agent_id in agent_ids:
                 state = self.states[agent_id]
-                (state.kept if held else state.inbox).append(message)
+                (state.held_mail if held else state.inbox).append(message)
             self.become_due(one for one in agent_ids if not held and not self.states[one].is_halted)
         self._heard(message)
 
     def let_go(self, channels: Sequence[str]) -> None:
         """Put what waited in these channels into the inboxes it was for, in the order of the log."""
         with self._lock:
-            states = [state for state in self.states.values() if any(channel_of(m) in channels for m in state.kept)]
+            states = [
+                state for state in self.states.values() if any(channel_of(m) in channels for m in state.held_mail)
+            ]
             for state in states:
-                free = [message for message in state.kept if channel_of(message) in channels]
-                state.kept = [message for message in state.kept if channel_of(message) not in channels]
+                free = [message for message in state.held_mail if channel_of(message) in channels]
+                state.held_mail = [message for message in state.held_mail if channel_of(message) not in channels]
                 state.inbox = sorted(state.inbox + free, key=lambda message: message.seq)
             self.become_due(state.agent.id for state in states if not state.is_halted)
 

@@ -103,7 +103,7 @@ class Scheduler:
             return "paused"
         if state.doing != "idle":
             return "waiting for the rate limit" if self._models.waits(agent_id) else state.doing
-        if state.inbox or state.kept or state.run is not None:
+        if state.inbox or state.held_mail or state.run is not None:
             return "waiting"
         return "failed" if state.failed is not None else "idle"
 
@@ -118,7 +118,7 @@ class Scheduler:
     def _be_quiet(self) -> None:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
         # One look at each: of thousands of agents nearly all ended in silence, and nothing is to be said of those.
-        odd = [s for s in self._states.values() if s.last != "silent" or s.is_halted or s.kept]
+        odd = [s for s in self._states.values() if s.last != "silent" or s.is_halted or s.held_mail]
         self._lifecycle.quiet(*_how_it_ended(odd))
 
     # -- one agent --------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def _how_it_ended(states: Sequence[AgentState]) -> tuple[str, str]:
     Parameters
     ----------
     states : sequence of AgentState
-        Of those whose last run did not end in silence, that may not go on, or whose mail is kept.
+        Of those whose last run did not end in silence, that may not go on, or whose mail is held.
     """
     lasts = {state.last for state in states}
     halted = [state for state in states if state.is_halted and (state.inbox or state.run)]
@@ -230,9 +230,9 @@ def _how_it_ended(states: Sequence[AgentState]) -> tuple[str, str]:
         if reason == PAUSED:
             return reason, f"quiet, but mail waits for whom you paused: {names}; agent.resume() lets it go on"
         return reason, f"quiet, but {names} met the limit of {reason} set by agent.limits; raise it and resume()"
-    if kept := dict.fromkeys(channel_of(message) for state in states for message in state.kept):
+    if held := dict.fromkeys(channel_of(message) for state in states for message in state.held_mail):
         return "courtesy", (
-            f"quiet, but {listed(kept)} said too little new, and their mail waits; intercom.release() delivers it"
+            f"quiet, but {listed(held)} said too little new, and their mail waits; intercom.release() delivers it"
         )
     if "steps" in lasts:
         return "steps", ""

@@ -159,8 +159,8 @@ class Loader:
             guard.release(name)
         held = guard.held = dict(self._state.holds)
         for state in states.values():
-            state.kept = [m for m in state.inbox if m.seq >= held.get(channel_of(m), m.seq + 1)]
-            state.inbox = [m for m in state.inbox if m not in state.kept]
+            state.held_mail = [m for m in state.inbox if m.seq >= held.get(channel_of(m), m.seq + 1)]
+            state.inbox = [m for m in state.inbox if m not in state.held_mail]
 
     def _load_contacts(self) -> None:
         """Let agents know whom they talked to, whom they found, and whom their newest turn showed, in its order."""

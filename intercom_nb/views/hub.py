@@ -17,7 +17,7 @@ from intercom_nb.log.store import Store
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.views.feed import Changed
 
-__all__ = ["Hub", "Live", "Pace"]
+__all__ = ["Hub", "Live", "SendPace"]
 
 Live: TypeAlias = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Told(Protocol):
         """Hold nothing of the service any more, which has stopped thus."""
 
 
-class Pace:
+class SendPace:
     """When something may be sent: at most 20 times a second in all, 10 to one view.
 
     Parameters
@@ -90,7 +90,7 @@ class Hub:
         self._name = name
         self._store = store
         self._views: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
-        self._pace = Pace()
+        self._pace = SendPace()
         self._lock = threading.Lock()
         self._bell = threading.Event()
         self._over = threading.Event()

@@ -31,8 +31,7 @@ from intercom_nb import (
     demos,
     snapshot,
 )
-from intercom_nb.views.hub import Pace
-from logs import lengthen
+from intercom_nb.views.hub import SendPace
 
 PARTS = [Dashboard, Transcript, GraphView, AgentsView, Timeline]
 
@@ -304,7 +303,7 @@ def test_at_most_twenty_sends_a_second_and_ten_to_one_view():
     """Counted with a clock of our own, for one view and for many."""
     for count, allowed in [(1, 10), (2, 20), (7, 20)]:
         now = [0.0]
-        pace = Pace(partial(lambda time: time[0], now))
+        pace = SendPace(partial(lambda time: time[0], now))
         views = [Dashboard.__new__(Dashboard) for _ in range(count)]
         sends = []
         while now[0] < 10:

@@ -5,9 +5,9 @@ from intercom_nb.models.offline.assistants import (
     Call,
     Fail,
     OfflineAssistant,
-    Reply,
     ScriptedAssistant,
+    ScriptedReply,
     call,
 )
 
-__all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "Reply", "ScriptedAssistant", "call"]
+__all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "ScriptedAssistant", "ScriptedReply", "call"]

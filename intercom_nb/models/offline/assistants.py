@@ -22,9 +22,9 @@ import httpx2
 from intercom_nb.models.offline.rules import Call, decide
 from intercom_nb.models.offline.wire import (
     Receive,
-    Request,
     Scope,
     Send,
+    WireRequest,
     error_json,
     parse_request,
     read_body,
@@ -35,7 +35,7 @@ from intercom_nb.models.offline.wire import (
 from intercom_nb.models.values import OFFLINE_MODEL
 from intercom_nb.texts.instructions import identity
 
-__all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "Reply", "ScriptedAssistant", "call"]
+__all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "ScriptedAssistant", "ScriptedReply", "call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ class Fail:
     disconnect: bool = False
 
 
-Reply: TypeAlias = "str | Call | Fail | list[str | Call] | tuple[str | Call, ...] | Callable[[Request], Reply]"
+ScriptedReply: TypeAlias = (
+    "str | Call | Fail | list[str | Call] | tuple[str | Call, ...] | Callable[[WireRequest], ScriptedReply]"
+)
 """What answers one request: a text (which ends the run), a tool call, several of both in one step, a failure,
 or a function that is given the request and returns one of these."""
 
@@ -92,7 +94,7 @@ class _ResponsesApp:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.label}>"
 
-    def _reply(self, request: Request) -> Reply:
+    def _reply(self, request: WireRequest) -> ScriptedReply:
         raise NotImplementedError
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,7 +148,7 @@ class OfflineAssistant(_ResponsesApp):
     label = "offline stand-in (rule-based, no language model)"
     _called = "the offline assistant"
 
-    def _reply(self, request: Request) -> Reply:
+    def _reply(self, request: WireRequest) -> ScriptedReply:
         items = request.get("input")
         if isinstance(items, str):
             items = [{"role": "user", "content": items}]
@@ -159,7 +161,7 @@ class ScriptedAssistant(_ResponsesApp):
 
     Parameters
     ----------
-    replies : mapping of str to iterable of Reply, optional
+    replies : mapping of str to iterable of ScriptedReply, optional
         By agent name, used up in order. A function in place of the iterable answers every request of that agent.
     delay : float, default 0.0
         Seconds it takes before each answer.
@@ -185,18 +187,18 @@ class ScriptedAssistant(_ResponsesApp):
 
     def __init__(
         self,
-        replies: Mapping[str, Iterable[Reply] | Callable[[Request], Reply]] | None = None,
+        replies: Mapping[str, Iterable[ScriptedReply] | Callable[[WireRequest], ScriptedReply]] | None = None,
         delay: float = 0.0,
         *,
-        default: Callable[[Request], Reply] | None = None,
+        default: Callable[[WireRequest], ScriptedReply] | None = None,
     ) -> None:
         super().__init__(delay)
-        self.requests: list[Request] = []
+        self.requests: list[WireRequest] = []
         self._default = default
         self._lock = threading.Lock()
-        self._always: dict[str, Callable[[Request], Reply]] = {}
-        self._written: dict[str, Iterator[Reply]] = {}
-        self._queued: defaultdict[str, deque[Reply]] = defaultdict(deque)
+        self._always: dict[str, Callable[[WireRequest], ScriptedReply]] = {}
+        self._written: dict[str, Iterator[ScriptedReply]] = {}
+        self._queued: defaultdict[str, deque[ScriptedReply]] = defaultdict(deque)
         for name, given in (replies or {}).items():
             if callable(given):
                 self._always[name] = given
@@ -204,7 +206,7 @@ class ScriptedAssistant(_ResponsesApp):
                 # A single reply is easily written without its list, and a str would fall apart into letters.
                 self._written[name] = iter([given] if isinstance(given, str | Call | Fail) else given)
 
-    def enqueue(self, agent_name: str, *replies: Reply) -> None:
+    def enqueue(self, agent_name: str, *replies: ScriptedReply) -> None:
         """Add replies for an agent after those it has; safe from any thread.
 
         Raises
@@ -217,12 +219,12 @@ class ScriptedAssistant(_ResponsesApp):
         with self._lock:
             self._queued[agent_name].extend(replies)
 
-    def requests_of(self, agent_name: str) -> list[Request]:
+    def requests_of(self, agent_name: str) -> list[WireRequest]:
         """Return the requests received from one agent, oldest first."""
         with self._lock:
             return [request for request in self.requests if identity(_instructions(request))[0] == agent_name]
 
-    def _reply(self, request: Request) -> Reply:
+    def _reply(self, request: WireRequest) -> ScriptedReply:
         name = identity(_instructions(request))[0]
         with self._lock:
             self.requests.append(request)
@@ -254,7 +256,7 @@ async def _send_failure(send: Send, fail: Fail) -> None:
     await send_json(send, fail.status, body, headers)
 
 
-def _instructions(request: Request) -> str:
+def _instructions(request: WireRequest) -> str:
     instructions = request.get("instructions")
     return instructions if isinstance(instructions, str) else ""
 

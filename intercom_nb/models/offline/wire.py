@@ -10,9 +10,9 @@ from intercom_nb.models.offline.rules import Call
 
 __all__ = [
     "Receive",
-    "Request",
     "Scope",
     "Send",
+    "WireRequest",
     "error_json",
     "parse_request",
     "read_body",
@@ -21,7 +21,7 @@ __all__ = [
     "send_json",
 ]
 
-Request: TypeAlias = dict[str, Any]
+WireRequest: TypeAlias = dict[str, Any]
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -40,7 +40,7 @@ async def read_body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def parse_request(body: bytes) -> Request:
+def parse_request(body: bytes) -> WireRequest:
     """Return the request in a body.
 
     Raises
@@ -65,7 +65,7 @@ def parse_request(body: bytes) -> Request:
 # Answers
 
 
-def response_json(model: str, request: Request, body: bytes, steps: Iterable[str | Call]) -> dict[str, Any]:
+def response_json(model: str, request: WireRequest, body: bytes, steps: Iterable[str | Call]) -> dict[str, Any]:
     """Return a complete response with the output items of one step: texts and tool calls.
 
     Usage counts a token for every four bytes of the JSON, rounded up; nothing is ever cached.
