@@ -77,7 +77,7 @@ def to_jsonl(
 
     Examples
     --------
-    >>> text = to_jsonl(intercom, "talk.jsonl")
+    >>> text = to_jsonl(intercom, intercom.log.with_suffix(".jsonl"))
     >>> text.read_text().splitlines()[0]
     '{"intercom_nb": "log", "schema": 2}'
     """

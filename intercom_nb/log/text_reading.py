@@ -47,7 +47,8 @@ def from_jsonl(path: str | Path, to: str | Path | None = None) -> Path:
 
     Examples
     --------
-    >>> log = from_jsonl(to_jsonl(intercom, "again.jsonl"))
+    >>> from intercom_nb import messages_df, to_jsonl
+    >>> log = from_jsonl(to_jsonl(intercom, intercom.log.with_name("again.jsonl")))
     >>> log.name, len(messages_df(log)) == len(intercom.messages)
     ('again.db', True)
     """

@@ -256,7 +256,7 @@ class Steps:
     def _fingerprint(self, state: AgentState, run: Run, kind: str) -> str:
         self._conversations.of(state)
         tools = self._toolsets.of(state.agent).digest
-        return state.chain.of("\n".join((kind, run.model.name, run.settings.to_json(), tools, run.instructions)))
+        return state.chain.of(f"{kind}\n{run.model.name}\n{run.settings.to_json()}\n{tools}\n{run.instructions}")
 
     def _origin(self, state: AgentState, run: Run, kind: str) -> Origin:
         # Of what is sent now: until the answer is there, somebody may have edited the agent.

@@ -71,16 +71,16 @@ def snapshot(intercom):
     """Return everything that a log should bring back."""
     members = intercom.registry.members
     agents = intercom.registry.get_agents()
-    desks = intercom._engine.inboxes.states
+    states = intercom._engine.inboxes.states
     spent = intercom.spent
     return {
         "members": [(type(m).__name__, m.id, m.name, m.description) for m in members],
         "agents": [(a.id, a.mission, intercom.registry.version_of(a.id), a.spec.mail, a.status) for a in agents],
         "chats": [(c.id, c.name, c.description, c.admin_id, c.members) for c in intercom.registry.chats],
         "chat lists": {m.id: intercom.get_chat_list_for(m.id) for m in members},
-        "pending": {a.id: list(desks[a.id].inbox) for a in agents},
-        "waiting": {a.id: list(desks[a.id].kept) for a in agents},
-        "unfinished": {a.id: desks[a.id].run and (desks[a.id].run.run_id, desks[a.id].run.step) for a in agents},
+        "pending": {a.id: list(states[a.id].inbox) for a in agents},
+        "waiting": {a.id: list(states[a.id].held_mail) for a in agents},
+        "unfinished": {a.id: states[a.id].run and (states[a.id].run.run_id, states[a.id].run.step) for a in agents},
         "conversations": {a.id: a.conversation for a in agents},
         "inboxes": {m.id: m.inbox for m in members if m not in agents},
         "spent": (spent.messages, spent.runs, spent.steps, spent.tokens, spent.usd),

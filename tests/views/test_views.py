@@ -32,6 +32,7 @@ from intercom_nb import (
     snapshot,
 )
 from intercom_nb.views.hub import SendPace
+from logs import lengthen
 
 PARTS = [Dashboard, Transcript, GraphView, AgentsView, Timeline]
 
