@@ -59,7 +59,7 @@ INDEXES = {"contacts/word_search.py", "runs/notes.py"}  # what they write is in 
 
 
 def test_no_other_module_writes():
-    """SQL that changes a log stands in `facts`; the store, and who reads a log's text back, write what it is made with; and the writer places."""
+    """SQL that changes a log stands in `facts`; besides, a new log is filled, and places are written."""
     writes = re.compile(r"\b(UPDATE \w+ SET|DELETE FROM|INSERT (OR \w+ )?INTO|REPLACE INTO|DROP|ALTER TABLE)\b")
     package = Path(intercom_nb.__file__).parent
     found = {
@@ -156,5 +156,5 @@ def test_what_a_run_executes_fills_in_ends_and_nothing_else(traced, tmp_path):
     with closing(sqlite3.connect(log)) as connection:
         for table, columns in ENDINGS.items():
             early = " OR ".join(f"{column} IS NOT NULL" for column in columns)
-            sql = f"SELECT COUNT(*) FROM {table} WHERE until_seq IS NULL AND ({early})"
+            sql = f"SELECT COUNT(*) FROM {table} WHERE until_seq IS NULL AND ({early})"  # noqa: S608
             assert connection.execute(sql).fetchone() == (0,), table

@@ -299,7 +299,8 @@ def test_a_failure_of_one_step_keeps_the_steps_before():
         intercom.retry()
         reason = intercom.wait(60)
         steps = intercom._store.rows(
-            "SELECT step, s.error IS NULL FROM steps AS s JOIN runs USING (run_id, attempt) WHERE agent_id = 'ann' ORDER BY step"
+            "SELECT step, s.error IS NULL FROM steps AS s JOIN runs USING (run_id, attempt) "
+            "WHERE agent_id = 'ann' ORDER BY step"
         )
         texts = [message.text for message in intercom.messages]
 
