@@ -26,7 +26,7 @@ SETUP = """
 import asyncio, logging, sys, threading, time, warnings
 from pathlib import Path
 from IPython.display import clear_output, display
-from intercom_nb import Agent, InterComService, ScriptedAssistant, call
+from intercom_nb import Agent, Dashboard, InterComService, ScriptedAssistant, call
 
 logging.basicConfig(level=logging.INFO)
 
@@ -311,7 +311,7 @@ def test_quiet_is_awaited_in_a_cell(kernel):
     assert kernel.value("await intercom.quiet()") == "'quiet'"
 
 
-@pytest.mark.parametrize("what", ["intercom", "intercom['ann']", "chat", "Dashboard(intercom)"])
+@pytest.mark.parametrize("what", ["intercom", "intercom['ann']", "chat", "intercom.transcript()"])
 def test_the_last_line_of_a_cell_shows_text_a_picture_and_a_widget(kernel, what):
     """One line of text and a picture where there is no browser, a live view where there is one; no tables."""
     kernel.run(MAKE_FINITE + "await intercom.quiet()")
@@ -389,7 +389,7 @@ def test_autoreload_does_not_double_a_service(tmp_path):
 
         assert (moved, after_reload, edited) == ("True", "2", "True")
         assert [output["output_type"] for output in again] == ["display_data"], again
-        assert "was still running here" in again[0]["data"]["text/plain"]
+        assert "of this cell was still running" in again[0]["data"]["text/plain"]
         assert kernel.value("len(threads())") == "2"
         assert kernel.value("moves()") == "True"
         assert kernel.stray == []
