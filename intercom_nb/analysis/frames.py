@@ -90,10 +90,11 @@ def agents_df(source: Source, *, strict: bool = True, until: Until = None, versi
     DataFrame, shape (n_agents, 22)
         ``agent_id``, ``name``, ``kind`` (``agent`` or ``person``), ``team`` (as ``studio/design``; empty for none),
         ``description``, ``mission``, ``model`` (missing: the service's), ``settings`` (JSON: sent with its model
-        calls), ``tools`` (JSON list of names), ``mail``, ``begins`` (boolean), ``max_runs``, ``max_tokens`` (Int64)
-        and ``max_usd`` (float), its own limits, missing where it has none; ``notes`` (boolean), ``context`` (Int64,
-        tokens; missing: the service's), ``contacts`` (missing: the service's), ``data`` (JSON), ``version`` (Int64,
-        from 1; the newest), ``seq`` (Int64) and ``created_at`` of that version, ``added_at`` of the first.
+        calls), ``tools`` (names, with spaces between them), ``mail``, ``begins`` (boolean), ``max_runs``,
+        ``max_tokens`` (Int64) and ``max_usd`` (float), its own limits, missing where it has none; ``notes`` (boolean),
+        ``context`` (Int64, tokens; missing: the service's), ``contacts`` (missing: the service's), ``data`` (JSON),
+        ``version`` (Int64, from 1; the newest), ``seq`` (Int64) and ``created_at`` of that version, ``added_at`` of
+        the first.
 
     Raises
     ------

@@ -113,7 +113,8 @@ _AGENTS = (
     "max_tokens:n max_usd:x notes:is context:n contacts:t data:t version:n seq:n created_at:at added_at:at"
 )
 _AGENT = (
-    "agent_id, name, kind, team, description, mission, model, settings, tools, mail, begins, "
+    "agent_id, name, kind, team, description, mission, model, settings, "
+    "COALESCE((SELECT GROUP_CONCAT(value, ' ') FROM json_each(tools)), '') AS tools, mail, begins, "
     "CAST(limits ->> '$.runs' AS INTEGER), CAST(limits ->> '$.tokens' AS INTEGER), CAST(limits ->> '$.usd' AS REAL), "
     "notes, context, contacts, data, version, seq, created_at, added_at"
 )

@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from intercom_nb.models.offline.past import Past, new_turns, outputs_note, read_past
-from intercom_nb.models.offline.words import classify, clip, is_denial, listing, phrase, sentences, stems, task_of
+from intercom_nb.models.offline.words import (
+    as_mission,
+    classify,
+    clip,
+    is_denial,
+    listing,
+    phrase,
+    sentences,
+    stems,
+    task_of,
+)
 from intercom_nb.texts.instructions import identity
 from intercom_nb.texts.turns import BEGIN, ChatEntry, Incoming
 
@@ -77,7 +87,7 @@ def decide(instructions: str, items: Sequence[Any], tools: AbstractSet[str]) -> 
     if not turns:
         return ["Nothing new to react to."]
     name, own_id, mission, about = identity(instructions)
-    mission = mission or about
+    mission = mission or as_mission(about)
     newest = next((turn.chat_list for turn in reversed(turns) if turn.chat_list), ())
     entries = [entry for entry in newest if entry.id != own_id]
     past = read_past(known, own_id)
@@ -281,7 +291,7 @@ def _summary(heard: Sequence[Incoming], *, group: bool) -> str:
 def _gist(answer: str) -> str:
     """Return what an answer comes to: its first sentence that is neither an introduction nor a question."""
     told = [part for part in sentences(answer) if "?" not in part] or [answer.replace("?", ".")]
-    new = [part for part in told if not re.match(r"(I am|I'm|My|Hi|Hello|Thanks?)\b", part)]
+    new = [part for part in told if not re.match(r"(I am|I'm|I know|My|Hi|Hello|Thanks?)\b", part)]
     return clip((new or told)[0], 160)
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from intercom_nb.texts.english import FUNCTION_WORDS, WORD, stem
 
 __all__ = [
+    "as_mission",
     "classify",
     "clip",
     "first_person",
@@ -271,3 +272,28 @@ def task_of(sentence: str) -> str:
 def _lower_start(text: str) -> str:
     word = text.split(maxsplit=1)[0] if text.strip() else ""
     return text[:1].lower() + text[1:] if word[1:].islower() or len(word) == 1 else text
+
+
+_SIBILANTS = ("ch", "sh", "ss", "x", "z")
+_THIRD_PERSON = re.compile(r"[A-Z][a-z]+[^s\W]s\b(?= )")
+
+
+def as_mission(description: str) -> str:
+    """Return how others see somebody as what that one is told to be, where nothing else says so.
+
+    Examples
+    --------
+    >>> as_mission("Knows everything about dinner. Teaches cooks.")
+    'You know everything about dinner. You teach cooks.'
+    >>> as_mission("Founder of a startup.")
+    'You are founder of a startup.'
+    """
+    return " ".join(_second_person(sentence) for sentence in sentences(description))
+
+
+def _second_person(sentence: str) -> str:
+    verb = _THIRD_PERSON.match(sentence)
+    if verb is not None:
+        root = verb[0][:-2] if verb[0][:-2].endswith(_SIBILANTS) else verb[0][:-1]
+        return f"You {root[0].lower()}{root[1:]}{sentence[verb.end() :]}"
+    return f"You are {sentence[:1].lower()}{sentence[1:]}" if sentence else ""
