@@ -26,7 +26,8 @@ WHERE s.seq > ?1 AND s.seq <= ?2 ORDER BY s.seq
 _TAKES = """
 SELECT d.agent_id, d.until_seq, SUM(m.run_id IS NULL OR m.sender_id IS NOT NULL)
 FROM deliveries AS d JOIN messages AS m ON m.seq = d.seq
-WHERE d.run_id IS NOT NULL AND d.until_seq > ?1 AND d.until_seq <= ?2 GROUP BY d.until_seq, d.agent_id ORDER BY d.until_seq
+WHERE d.run_id IS NOT NULL AND d.until_seq > ?1 AND d.until_seq <= ?2
+GROUP BY d.until_seq, d.agent_id ORDER BY d.until_seq
 """
 # A step's turn was there before it; what came after it are its items, and the outputs of its calls.
 _ITEMS = """
@@ -35,7 +36,9 @@ SELECT run_id, step, seq, payload FROM items WHERE seq > ?1 AND seq <= ?2 AND ty
 _COMPACTIONS = "SELECT agent_id, seq, how, payload FROM compactions WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"
 _CUT_OFF = """
 SELECT agent_id FROM runs WHERE seq <= ?2 AND until_seq IS NULL
-    OR (seq <= ?2 AND until_seq > ?1 AND reason IN ('stopped', 'interrupted') AND NOT EXISTS (SELECT 1 FROM runs AS later WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt AND later.seq <= ?2))
+    OR (seq <= ?2 AND until_seq > ?1 AND reason IN ('stopped', 'interrupted') AND NOT EXISTS (
+        SELECT 1 FROM runs AS later
+        WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt AND later.seq <= ?2))
 UNION SELECT d.agent_id FROM deliveries AS d WHERE d.seq <= ?2 AND (d.until_seq IS NULL OR d.until_seq > ?2)
 """
 _HALTED = """
