@@ -30,6 +30,7 @@ _BREAKS = re.compile("[\x85\u2028\u2029]")
 # As it stands in JSON, where a line break before it has become a letter.
 _KEY = re.compile(r"(?:(?<![A-Za-z0-9_])|(?<=\\[nrtbf]))sk-[\w*-]{8,}")
 _SHORTEST_KEY = 8  # characters; what is shorter may be a word
+_encoded = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
 _Alter = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
@@ -150,7 +151,7 @@ def _for_play(table: str, row: dict[str, Any]) -> dict[str, Any]:
 
 def _line(value: dict[str, Any]) -> str:
     try:
-        text = json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        text = _encoded(value)
     except ValueError:  # JSON has no word for what is infinite
         ((table, row),) = value.items()
         return _line({table: {name: _finite(part) for name, part in row.items()}})

@@ -147,8 +147,7 @@ class Models:
     def check_played(self, *, whole: bool = False) -> None:
         """Check that what is played by the environment is what was recorded, or all of it; a fault is told once.
 
-        Where an argument asked for it, the failed run says so: in a notebook under test no cell fails because a run
-        does.
+        Where an argument asked for it, the failed run says so: in a notebook, no cell fails because a run does.
 
         Raises
         ------

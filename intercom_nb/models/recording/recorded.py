@@ -36,9 +36,9 @@ SELECT run_id, step, seq, payload FROM items WHERE seq > ?1 AND seq <= ?2 AND ty
 _COMPACTIONS = "SELECT agent_id, seq, how, payload FROM compactions WHERE seq > ?1 AND seq <= ?2 ORDER BY seq"
 _CUT_OFF = """
 SELECT agent_id FROM runs WHERE seq <= ?2 AND until_seq IS NULL
-    OR (seq <= ?2 AND until_seq > ?1 AND reason IN ('stopped', 'interrupted')
-        AND NOT EXISTS (SELECT 1 FROM runs AS later
-            WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt AND later.seq <= ?2))
+    OR (seq <= ?2 AND until_seq > ?1 AND reason IN ('stopped', 'interrupted') AND NOT EXISTS (
+        SELECT 1 FROM runs AS later
+        WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt AND later.seq <= ?2))
 UNION SELECT d.agent_id FROM deliveries AS d WHERE d.seq <= ?2 AND (d.until_seq IS NULL OR d.until_seq > ?2)
 """
 _HALTED = """
