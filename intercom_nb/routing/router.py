@@ -124,11 +124,11 @@ class Router:
         self._count(message)
         deliveries = Delivered(seq, agents, pending=True), Delivered(seq, persons, pending=False)
         tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
-        held = self._is_held(tx, message, sender, party)
+        held = self._ask_guard(tx, message, sender, party)
         tx.after(lambda: self._deliver(message, agents, persons, held=held))
         return message
 
-    def _is_held(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
+    def _ask_guard(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
         """Let the guard look at a message; return whether it waits for a person."""
         if self.guard is None or not isinstance(party, Agent | Chat):
             return False

@@ -65,18 +65,18 @@ class Runner:
 
     async def react(self, state: AgentState) -> None:
         """Run an agent until it has nothing to do or may not go on."""
-        while (run := await self._next_run(state)) is not None:
-            await self._take_steps(state, run)
+        while (run := await self._next(state)) is not None:
+            await self._run(state, run)
 
-    async def _take_steps(self, state: AgentState, run: Run) -> None:
+    async def _run(self, state: AgentState, run: Run) -> None:
         while state.run is run and not state.is_halted and self._lifecycle.may_step():
             try:
-                if not await self._take_step(state, run):
+                if not await self._step(state, run):
                     return
             finally:
                 self._steps.budget.release(state)
 
-    async def _take_step(self, state: AgentState, run: Run) -> bool:
+    async def _step(self, state: AgentState, run: Run) -> bool:
         """Take one step, and return whether there was one; a step that fails ends the run."""
         try:
             async with asyncio.timeout(self._lifecycle.seconds_left()):
@@ -101,16 +101,16 @@ class Runner:
 
     # -- how a run begins -------------------------------------------------------------------------------------------
 
-    async def _next_run(self, state: AgentState) -> Run | None:
+    async def _next(self, state: AgentState) -> Run | None:
         if state.run is not None or not state.inbox or not self._may_go_on(state):
-            return self._begin_run(state)
+            return self._begin(state)
         async with self._models.tape.taking(state.agent.id):
-            return self._begin_run(state)
+            return self._begin(state)
 
     def _may_go_on(self, state: AgentState) -> bool:
         return not state.is_halted and self._may_run(state.agent.id)
 
-    def _begin_run(self, state: AgentState) -> Run | None:
+    def _begin(self, state: AgentState) -> Run | None:
         """Return the run to go on with, or a new one for the pending mail; None if there is nothing to do."""
         with self._store.lock:
             new = state.run is None
