@@ -31,7 +31,7 @@ _AGENT_LINE = '"type": "agent"}'
 
 
 @dataclass(slots=True)
-class _Known:
+class _ListParts:
     """What one agent's list is made of."""
 
     shown: list[str] = field(default_factory=list)  # in its newest turn, in order
@@ -91,7 +91,7 @@ class Contacts:
         self._policy = policy
         self.rule = rule
         self.finder = Finder(registry, embeddings)
-        self._known: dict[str, _Known] = {}
+        self._parts: dict[str, _ListParts] = {}
         self._lines: dict[str, str] = {}  # of members that were shown
         self._lined = 0  # changes of the registry that these lines show
 
@@ -113,21 +113,21 @@ class Contacts:
         """Return whom a member can reach: others by its policy, then the groups it is in."""
         member = self.registry.member(agent_id)
         if isinstance(member, Agent):
-            others = self._listed(member, self.known(agent_id))
+            others = self._list_of(member, self.parts_of(agent_id))
         else:
             others = [m.id for m in self.registry.members if m is not member]
         return [self.registry.entry(other) for other in others] + self.registry.groups_for(agent_id)
 
     def show(self, agent: Agent) -> str:
         """Return the chat list of a new turn, which the next one will go on from."""
-        known = self.known(agent.id)
+        parts = self.parts_of(agent.id)
         if self.is_short(agent):
-            known.shown, known.everyone = list(self._listed(agent, known)), 0
-            text = known.text
+            parts.shown, parts.everyone = list(self._list_of(agent, parts)), 0
+            text = parts.text
         else:
             members = self.registry.members
-            known.shown, known.everyone = [], len(members)
-            text = self._text(member.id for member in members if member is not agent)
+            parts.shown, parts.everyone = [], len(members)
+            text = self._lines_of(member.id for member in members if member is not agent)
         groups = chat_list_text(self.registry.groups_for(agent.id))
         return "\n".join(filter(None, (text, groups)))
 
@@ -138,70 +138,70 @@ class Contacts:
     def showed(self, agent_id: str, turn: str) -> None:
         """Take from the log whom an agent's newest turn showed: its chat list, alone or with the turn around it."""
         lines = turn.partition("\n\nMessage:\n")[0].split("\n")
-        self.known(agent_id).shown = [json.loads(line)["id"] for line in lines if line.endswith(_AGENT_LINE)]
+        self.parts_of(agent_id).shown = [json.loads(line)["id"] for line in lines if line.endswith(_AGENT_LINE)]
 
     def showed_everyone(self, agent_id: str, members: int) -> None:
         """Take from the log how many members there were when an agent's newest turn showed them all."""
-        self.known(agent_id).everyone = members
+        self.parts_of(agent_id).everyone = members
 
-    def known(self, agent_id: str) -> _Known:
+    def parts_of(self, agent_id: str) -> _ListParts:
         """Return what an agent's list is made of."""
-        return self._known.setdefault(agent_id, _Known())
+        return self._parts.setdefault(agent_id, _ListParts())
 
-    def _text(self, ids: Iterable[str]) -> str:
+    def _lines_of(self, ids: Iterable[str]) -> str:
         """Return the lines of members; each is written once, until it changes."""
         for member_id in self.registry.changes[self._lined :]:
             self._lines.pop(member_id, None)
         self._lined = self.registry.version
         lines = self._lines
-        return "\n".join([lines.get(one) or lines.setdefault(one, self._line(one)) for one in ids])
+        return "\n".join([lines.get(one) or lines.setdefault(one, self._line_of(one)) for one in ids])
 
-    def _line(self, member_id: str) -> str:
+    def _line_of(self, member_id: str) -> str:
         return chat_list_text([self.registry.entry(member_id)])
 
-    def _listed(self, agent: Agent, known: _Known) -> list[str]:
-        if known.version != self.registry.version:
-            known.listed = self._made(agent, known)
-            known.text = self._text(known.listed)
-            known.version = self.registry.version
-        return known.listed
+    def _list_of(self, agent: Agent, parts: _ListParts) -> list[str]:
+        if parts.version != self.registry.version:
+            parts.listed = self._list_anew(agent, parts)
+            parts.text = self._lines_of(parts.listed)
+            parts.version = self.registry.version
+        return parts.listed
 
-    def _made(self, agent: Agent, known: _Known) -> list[str]:
+    def _list_anew(self, agent: Agent, parts: _ListParts) -> list[str]:
         policy = self.policy_of(agent)
         if policy == "everyone":
             return [m.id for m in self.registry.members if m is not agent and self.rule.allows(agent, m)]
-        before = known.shown
-        if known.everyone and not before:
-            before = [m.id for m in self.registry.members[: known.everyone]]
+        before = parts.shown
+        if parts.everyone and not before:
+            before = [m.id for m in self.registry.members[: parts.everyone]]
         if policy == "relevant" or isinstance(policy, int):
             most = policy if isinstance(policy, int) else _SHOWN
-            wanted = self._relevant(agent, known, before, most)
+            wanted = self._relevant_ids(agent, parts, before, most)
         else:
-            wanted = [*self._chosen(agent, policy), *known.partners(), *known.found]
-        may = dict.fromkeys(self._allowed(agent, wanted))
+            wanted = [*self._named_by_policy(agent, policy), *parts.partners(), *parts.found]
+        may = dict.fromkeys(self._reachable(agent, wanted))
         may.pop(agent.id, None)
         stay = [contact_id for contact_id in before if contact_id in may]
         return list(dict.fromkeys([*stay, *may]))
 
-    def _relevant(self, agent: Agent, known: _Known, before: Sequence[str], most: int) -> list[str]:
+    def _relevant_ids(self, agent: Agent, parts: _ListParts, before: Sequence[str], most: int) -> list[str]:
         """Return whom it talks to, whom it found, the persons, and whom its mission makes relevant, up to `most`."""
         people = [person.id for person in self.registry.persons]
-        always = dict.fromkeys([*people, *known.partners(), *known.found])
+        always = dict.fromkeys([*people, *parts.partners(), *parts.found])
         room = most - len(always)
         if room <= 0:
             return list(always)
         found, known_already = self.finder.by_mission(agent, max(_NEAR, 3 * most)), {*always, agent.id}
-        best = dict.fromkeys(islice(self._allowed(agent, (i for i in found if i not in known_already)), 2 * most))
+        best = dict.fromkeys(islice(self._reachable(agent, (i for i in found if i not in known_already)), 2 * most))
         # One who was shown stays as long as it is among twice as many: an edit elsewhere rarely moves anybody.
         stay = [contact_id for contact_id in before if contact_id in best]
         return [*always, *list(dict.fromkeys([*stay, *best]))[:room]]
 
-    def _allowed(self, agent: Agent, ids: Iterable[str]) -> Iterable[str]:
+    def _reachable(self, agent: Agent, ids: Iterable[str]) -> Iterable[str]:
         if self.rule.is_free:
             return ids
         return (one for one in ids if one != agent.id and self.rule.allows(agent, self.registry.member(one)))
 
-    def _chosen(self, agent: Agent, policy: ContactPolicy) -> list[str]:
+    def _named_by_policy(self, agent: Agent, policy: ContactPolicy) -> list[str]:
         """Return whom a team, a list or a function names."""
         agents = self.registry.get_agents()
         if policy == "team":
@@ -235,13 +235,13 @@ class Contacts:
     def talk(self, tx: Transaction, sender_id: str, receiver_id: str, seq: int) -> None:
         """Two talk to each other, and know each other from now on."""
         for one, other in ((sender_id, receiver_id), (receiver_id, sender_id)):
-            if other not in self.known(one).talked:
+            if other not in self.parts_of(one).talked:
                 tx.add(ContactKnown(tx.seq(), one, other, "talked"))
-            self.known(one).talk(other, seq)
+            self.parts_of(one).talk(other, seq)
 
     def talked(self, one_id: str, other_id: str, seq: int) -> None:
         """Take from the log that one has talked to another; the latest time, where it talks to many."""
-        self.known(one_id).talk(other_id, seq)
+        self.parts_of(one_id).talk(other_id, seq)
 
     def search(self, query: str, limit: int, asker: Agent | None = None) -> list[Agent]:
         """Return the agents that have most to do with a query, best first; of those the asker may reach."""
@@ -251,9 +251,9 @@ class Contacts:
     def find(self, tx: Transaction, asker: Agent, query: str, limit: int) -> list[Agent]:
         """Return what `search` does; whoever is found is a contact of the asker from now on."""
         found = self.search(query, limit, asker)
-        known = self.known(asker.id)
-        new = [agent.id for agent in found if agent.id not in known.found]
+        parts = self.parts_of(asker.id)
+        new = [agent.id for agent in found if agent.id not in parts.found]
         for contact_id in new:
-            known.find(contact_id)
+            parts.find(contact_id)
             tx.add(ContactKnown(tx.seq(), asker.id, contact_id, "found"))
         return found

@@ -118,18 +118,18 @@ class Courtesy:
         words = [_term(word) for word in WORD.findall(message.text)]
         kind = words.count(_KIND)
         terms = frozenset(words) - {"", _KIND} - _of_names(sender) - _of_names(message.receiver_id or "")
-        why = _judged(channel, message.text, terms, kind, answers=channel.asked_by not in ("", sender))
+        why = _what_is_wrong(channel, message.text, terms, kind, answers=channel.asked_by not in ("", sender))
         channel.asked_by = sender if asks and terms else ""
         channel.recent.append(terms)
         channel.terms |= dict.fromkeys(terms)
         while len(channel.terms) > _MOST_TERMS:
             del channel.terms[next(iter(channel.terms))]
         if why == "":
-            self._forget(name)
+            self._begin_anew(name)
             return Verdict()
-        return self._counted(name, message, why)
+        return self._count_empty(name, message, why)
 
-    def _counted(self, name: str, message: Message, why: str) -> Verdict:
+    def _count_empty(self, name: str, message: Message, why: str) -> Verdict:
         channel = self._channels[name]
         if why == "answer":
             return Verdict()
@@ -150,7 +150,7 @@ class Courtesy:
             self.held[name] = message.seq
         return Verdict(why, channel.empty if why != "nothing new" else channel.stale, tell, hold)
 
-    def _forget(self, name: str) -> None:
+    def _begin_anew(self, name: str) -> None:
         channel = self._channels.get(name)
         if channel is None or not channel.stale:
             return
@@ -162,14 +162,14 @@ class Courtesy:
     def release(self, name: str) -> None:
         """Begin anew in a channel: what was said in it before counts no more."""
         self.held.pop(name, None)
-        self._forget(name)
+        self._begin_anew(name)
         if name in self._channels:
             self._channels[name].recent.clear()
 
     def remarks(self, agent_id: str) -> list[tuple[str, str]]:
         """Return what to tell an agent about its channels: key and text of each remark."""
         return [
-            (f"courtesy:{agent_id}:{name}:{seq}", _REMARK.format(_others(name, agent_id)))
+            (f"courtesy:{agent_id}:{name}:{seq}", _REMARK.format(_others_of(name, agent_id)))
             for name, seq in self._warnings.get(agent_id, {}).items()
         ]
 
@@ -187,15 +187,15 @@ _REMARK = (
 )
 
 
-def _others(name: str, agent_id: str) -> str:
+def _others_of(name: str, agent_id: str) -> str:
     parts = name.split(" and ")
     return next((part for part in parts if part != agent_id), name)
 
 
-def _judged(channel: _Channel, text: str, terms: frozenset[str], kind: int, *, answers: bool) -> str:
+def _what_is_wrong(channel: _Channel, text: str, terms: frozenset[str], kind: int, *, answers: bool) -> str:
     """Return what is wrong with a message; empty if it adds something, ``answer`` if it need not."""
     new = sum(term not in channel.terms for term in terms)
-    if terms and any(_alike(terms, earlier) for earlier in channel.recent):
+    if terms and any(_repeats(terms, earlier) for earlier in channel.recent):
         return "repetition"
     if new == 0 and answers:
         return "answer"
@@ -208,7 +208,7 @@ def _judged(channel: _Channel, text: str, terms: frozenset[str], kind: int, *, a
     return "" if new else "nothing new"
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+def _repeats(one: frozenset[str], other: frozenset[str]) -> bool:
     common = len(one & other)
     # A number makes all the difference: page 7 is not page 8.
     return common >= _ALIKE * (len(one) + len(other) - common) and not any(map(_is_number, one ^ other))

@@ -101,7 +101,9 @@ class Router:
         check_message(text)
         sender = None if sender_id is None else self._registry.member(sender_id)
         party = self._registry.party(receiver_id, sender.id if sender is not None else None)
-        receivers = self._hearers(party, sender) if isinstance(party, Chat) else [self._other(party, sender)]
+        receivers = (
+            self._hearers_of(party, sender) if isinstance(party, Chat) else [self._other_than_sender(party, sender)]
+        )
         self.contacts.rule.check(sender, receivers, where=f" in {party.id}" if isinstance(party, Chat) else "")
         seq = tx.seq()
         if sender is not None and not isinstance(party, Chat):
@@ -122,11 +124,11 @@ class Router:
         self._count(message)
         deliveries = Delivered(seq, agents, pending=True), Delivered(seq, persons, pending=False)
         tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
-        held = self._guarded(tx, message, sender, party)
+        held = self._ask_guard(tx, message, sender, party)
         tx.after(lambda: self._deliver(message, agents, persons, held=held))
         return message
 
-    def _guarded(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
+    def _ask_guard(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
         """Let the guard look at a message; return whether it waits for a person."""
         if self.guard is None or not isinstance(party, Agent | Chat):
             return False
@@ -171,14 +173,14 @@ class Router:
         tx.after(lambda: self._deliver(message, (), (), held=False))
         return message
 
-    def _other(self, receiver: Member, sender: Member | None) -> Member:
+    def _other_than_sender(self, receiver: Member, sender: Member | None) -> Member:
         if receiver is sender:
             others = listed(m.id for m in self._registry.members if m is not sender)
             msg = f"{receiver.id!r} is your own id; right would be one of: {others}"
             raise ChatRuleError(msg)
         return receiver
 
-    def _hearers(self, chat: Chat, sender: Member | None) -> list[Member]:
+    def _hearers_of(self, chat: Chat, sender: Member | None) -> list[Member]:
         if sender is None:
             msg = f"a message in {chat.id} needs a sender: give sender_id, one of {listed(chat.roster)}"
             raise ChatRuleError(msg)
@@ -260,7 +262,7 @@ class Router:
             msg = f"you are the admin of {chat.id} yourself; to go, call leave_chat"
             raise ChatRuleError(msg)
         _check_member(chat, member)
-        self._part(tx, chat, member)
+        self._take_out(tx, chat, member)
         text = f"{admin.id} removed {member.id} from {chat.id}"
         tx.note("member_removed", text, by_id=admin.id, agent_id=member.id, chat_id=chat.id)
         return member, chat
@@ -276,7 +278,7 @@ class Router:
         member = self._registry.member(agent_id)
         chat = self._registry.chat(chat_id, member.id)
         _check_member(chat, member)
-        self._part(tx, chat, member)
+        self._take_out(tx, chat, member)
         tx.note("member_left", f"{member.id} left {chat.id}", by_id=member.id, agent_id=member.id, chat_id=chat.id)
         if chat.admin_id == member.id and chat.roster:
             chat.admin_id = next(iter(chat.roster))
@@ -297,7 +299,7 @@ class Router:
             raise ChatRuleError(msg)
         return chat, admin
 
-    def _part(self, tx: Transaction, chat: Chat, member: Member) -> None:
+    def _take_out(self, tx: Transaction, chat: Chat, member: Member) -> None:
         del chat.roster[member.id]
         tx.add(MemberLeft(chat.id, member.id, tx.seq()))
 

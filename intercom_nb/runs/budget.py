@@ -61,16 +61,16 @@ class Budget:
 
         A limit of the whole service pauses it; an agent that meets its own is left alone until `resume`.
         """
-        need = self._need(run, self.tokens_of(state, run))
+        need = self._most_needed(run, self.tokens_of(state, run))
         while self._lifecycle.state == "running":
-            if own := _over(state.agent.limits, state.spent, need):
+            if own := _limit_passed(state.agent.limits, state.spent, need):
                 self._halts.meet(state, own)
                 return False
             spent, limits = self._lifecycle.spent, self._lifecycle.limits
-            if limit := _over(limits, spent, need):
+            if limit := _limit_passed(limits, spent, need):
                 self._lifecycle.halt("paused", limit)
                 return False
-            if not (self._waits and _over(limits, spent, need, self._in_flight)):
+            if not (self._waits and _limit_passed(limits, spent, need, self._in_flight)):
                 self._reserved[state.agent.id] = need
                 self._in_flight.tokens += need.tokens
                 self._in_flight.usd += need.usd
@@ -81,7 +81,7 @@ class Budget:
             await freed
         return False
 
-    def _need(self, run: Run, read: int) -> Spent:
+    def _most_needed(self, run: Run, read: int) -> Spent:
         seen = self._most_written.get(run.model.name, _FIRST_OUTPUT)
         most = run.settings.max_output_tokens
         written = seen if most is None else most
@@ -110,8 +110,8 @@ class Budget:
     def wrap_up(self, state: AgentState) -> list[tuple[str, str]]:
         """Return what to tell an agent, once, when nine tenths of a limit are used: key and text of each remark."""
         lifecycle = self._lifecycle
-        everybody = _shares(lifecycle.limits, lifecycle.spent, lifecycle.seconds)
-        own = _shares(state.agent.limits, state.spent)
+        everybody = _limits_nearly_met(lifecycle.limits, lifecycle.spent, lifecycle.seconds)
+        own = _limits_nearly_met(state.agent.limits, state.spent)
         remarks = []
         for who, shares in (("you all together", everybody), ("you", own)):
             keys = {f"wrap-up:{state.agent.id}:{who}:{what}:{limit:g}": what for what, limit in shares.items()}
@@ -124,7 +124,7 @@ class Budget:
 _CALLED = {"tokens": "tokens", "usd": "dollars", "runs": "turns", "seconds": "seconds"}
 
 
-def _over(limits: Limits | None, spent: Spent, *needs: Spent) -> str:
+def _limit_passed(limits: Limits | None, spent: Spent, *needs: Spent) -> str:
     """Return the name of the limit that these calls could pass; empty if none."""
     if limits is None:
         return ""
@@ -133,7 +133,7 @@ def _over(limits: Limits | None, spent: Spent, *needs: Spent) -> str:
     return "usd" if spent.usd + sum(need.usd for need in needs) > limits.usd else ""
 
 
-def _shares(limits: Limits | None, spent: Spent, seconds: float = 0.0) -> dict[str, float]:
+def _limits_nearly_met(limits: Limits | None, spent: Spent, seconds: float = 0.0) -> dict[str, float]:
     """Return the limits of which nine tenths are used, the run that begins included."""
     if limits is None:
         return {}

@@ -107,16 +107,16 @@ class Compaction:
             async with self._tape.committing(origin.agent_id):
                 pass  # the server would not, and a recording says so: a summary may do
         if not run.model.can_summarise:
-            return "dropped", [_turn(_DROPPED)], None
+            return "dropped", [_as_turn(_DROPPED)], None
         try:
-            asked = [*older, _turn(_ASK)]
+            asked = [*older, _as_turn(_ASK)]
             reply = await run.model.respond(run.instructions, asked, [], origin, settings=run.settings)
         except ModelError:
-            return "dropped", [_turn(_DROPPED)], None
+            return "dropped", [_as_turn(_DROPPED)], None
         if not reply.text.strip() or reply.calls:
-            return "dropped", [_turn(_DROPPED)], reply
-        return "summary", [_turn(_SUMMARY.format(reply.text.strip()))], reply
+            return "dropped", [_as_turn(_DROPPED)], reply
+        return "summary", [_as_turn(_SUMMARY.format(reply.text.strip()))], reply
 
 
-def _turn(text: str) -> Item:
+def _as_turn(text: str) -> Item:
     return {"role": "user", "content": turn_text([text])}

@@ -41,11 +41,11 @@ class Conversations:
         self, tx: Transaction, state: AgentState, run: Run, mail: Sequence[Message], chat_list: str | None
     ) -> None:
         """Turn mail into one item of the conversation."""
-        turn = turn_text((self._read(message) for message in mail), chat_list)
+        turn = turn_text((self._as_read(message) for message in mail), chat_list)
         self.extend(tx, state, run, [{"role": "user", "content": turn}])
         tx.add(Taken(state.agent.id, run.run_id, tuple(message.seq for message in mail), tx.seq()))
 
-    def _read(self, message: Message) -> Incoming | str:
+    def _as_read(self, message: Message) -> Incoming | str:
         if message.sender_id is None:
             return message.text
         chat_id = message.chat_id or message.sender_id

@@ -86,7 +86,7 @@ class Lifecycle:
             if self.state == "stopped":
                 msg = "this service has stopped for good; InterComService.open(path) goes on with its log"
                 raise LifecycleError(msg)
-            self._change("running", self.reason if not self._busy else "")
+            self._change_state("running", self.reason if not self._busy else "")
 
     def halt(self, state: Literal["paused", "stopped"], reason: str) -> None:
         """Pause or stop, and say why; a service that has stopped stays so."""
@@ -97,7 +97,7 @@ class Lifecycle:
             ended = reason == "stopped" and not self.at_work and self.reason not in ("", "paused")
             if not ended:
                 self._details = {}
-            self._change(state, self.reason if ended else reason)
+            self._change_state(state, self.reason if ended else reason)
         for watcher in self._watchers:
             watcher(state, reason)  # outside the lock: it writes to the log
 
@@ -105,17 +105,17 @@ class Lifecycle:
         """Somebody has something to do."""
         with self._changed:
             if not self._busy:
-                self._set(self.state, busy=True)
+                self._set_state(self.state, busy=True)
                 self.reason = "" if self.state in ("new", "running") else self.reason
 
     def quiet(self, reason: str, detail: str = "") -> None:
         """Nobody has anything to do any more; `detail` says more about the reason, in a sentence of its own."""
         with self._changed:
             self._details = {reason: detail} if detail else {}
-            self._set(self.state, busy=False)
+            self._set_state(self.state, busy=False)
             if self.state == "running":
                 self.reason = reason
-                self._tell()
+                self._tell_waiting()
 
     def sentence(self, reason: str) -> str:
         """Return why it is not at work, in words."""
@@ -169,18 +169,18 @@ class Lifecycle:
             msg = "this service has not been started: call start(), or use it in a with block"
             raise LifecycleError(msg)
 
-    def _change(self, state: State, reason: str) -> None:
-        self._set(state, busy=self._busy)
+    def _change_state(self, state: State, reason: str) -> None:
+        self._set_state(state, busy=self._busy)
         self.reason = reason
-        self._tell()
+        self._tell_waiting()
 
-    def _set(self, state: State, *, busy: bool) -> None:
+    def _set_state(self, state: State, *, busy: bool) -> None:
         # Time at work is added up at every change of what "at work" depends on.
         self._busy_before = self.seconds
         self.state, self._busy = state, busy
         self._busy_since = time.monotonic()
 
-    def _tell(self) -> None:
+    def _tell_waiting(self) -> None:
         self._changed.notify_all()
         if not self.at_work:
             waiting, self._waiting = self._waiting, []

@@ -59,14 +59,14 @@ class Scheduler:
         """Ring every agent that has something to do: after a start, a pause, or a crash."""
         with self._store.lock:
             self._turns.only = ""
-            self._free(self._halts.lift_limits(self._states.values()))
+            self._let_go_on(self._halts.lift_limits(self._states.values()))
             if not self._inboxes.ring_all():
                 self._be_quiet()
 
     def wake_one(self) -> str | None:
         """Ring the agent whose turn it is, for one run, after which the service pauses; return its id."""
         with self._store.lock:
-            self._free(self._halts.lift_limits(self._states.values()))
+            self._let_go_on(self._halts.lift_limits(self._states.values()))
             # A run that was interrupted comes first.
             due = self._inboxes.due
             self._turns.only = min(due, key=lambda agent_id: self._states[agent_id].run is None, default="")
@@ -77,7 +77,7 @@ class Scheduler:
             self._inboxes.ring_one(self._turns.only)
             return self._turns.only
 
-    def _free(self, states: Iterable[AgentState]) -> None:
+    def _let_go_on(self, states: Iterable[AgentState]) -> None:
         self._inboxes.become_due(s.agent.id for s in states if not s.is_halted and (s.inbox or s.run is not None))
 
     def pause(self, agent_id: str) -> None:
@@ -92,7 +92,7 @@ class Scheduler:
         state = self._states[agent_id]
         with self._store.lock:
             if self._halts.resume(state):
-                self._free([state])
+                self._let_go_on([state])
 
     # -- what it can say --------------------------------------------------------------------------------------------
 
@@ -187,7 +187,7 @@ class Scheduler:
             states = self._states.values() if agent_id is None else [self._states[agent_id]]
             failed = [(state, state.failed) for state in states if state.failed is not None and state.run is None]
             unable = [state for state in states if state.last == "failed" and state.failed is None and state.inbox]
-            self._free(unable)
+            self._let_go_on(unable)
             if not failed:
                 return len(unable)
             with self._store.transaction() as tx:
@@ -223,7 +223,7 @@ def _how_it_ended(states: Sequence[AgentState]) -> tuple[str, str]:
     lasts = {state.last for state in states}
     halted = [state for state in states if state.is_halted and (state.inbox or state.run)]
     if "failed" in lasts:
-        return "failed", _failures(states)
+        return "failed", _failures_told(states)
     if halted:
         reason = PAUSED if halted[0].paused else halted[0].limit
         names = listed(s.agent.id for s in halted if (PAUSED if s.paused else s.limit) == reason)
@@ -239,7 +239,7 @@ def _how_it_ended(states: Sequence[AgentState]) -> tuple[str, str]:
     return "quiet", odd_ends({end: [s.agent.id for s in states if s.last == end] for end in ODD_ENDS})
 
 
-def _failures(states: Sequence[AgentState]) -> str:
+def _failures_told(states: Sequence[AgentState]) -> str:
     """Say what failed: one sentence, however many runs there are, and one reason, for it is mostly the same."""
     errors = [state.error for state in states if state.last == "failed"]
     runs = "a run" if len(errors) == 1 else f"{len(errors)} runs"

@@ -62,16 +62,16 @@ class Toolset:
 
     def source_of(self, call: ToolCall) -> str:
         """Return where the tool of a call comes from; empty if there is no such tool."""
-        return self._named(call)[0]
+        return self._tool_named(call)[0]
 
     def own(self, call: ToolCall) -> Tool | None:
         """Return the tool of a call if it is a function of the owner's."""
-        source, tool = self._named(call)
+        source, tool = self._tool_named(call)
         return tool if source == OWN else None
 
     def searched(self, call: ToolCall) -> str | None:
         """Return the query of a call that searches for agents; None for any other call, or one that makes no sense."""
-        source, tool = self._named(call)
+        source, tool = self._tool_named(call)
         if tool is None or source != "search":
             return None
         try:
@@ -89,7 +89,7 @@ class Toolset:
         hands : mapping
             By source, what the tool's function takes as itself.
         """
-        source, tool = self._named(call)
+        source, tool = self._tool_named(call)
         try:
             if tool is None:
                 names = listed(tool.name for _, tool in self._tools.values())
@@ -99,7 +99,7 @@ class Toolset:
         except InterComError as error:
             return Output(f"Error: {error}", failed=True)
 
-    def _named(self, call: ToolCall) -> tuple[str, Tool | None]:
+    def _tool_named(self, call: ToolCall) -> tuple[str, Tool | None]:
         return self._tools.get(plain_name(call.name).casefold(), ("", None))
 
 

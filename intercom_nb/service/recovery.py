@@ -168,7 +168,7 @@ class Loader:
         partners: dict[str, int] = {}
         for agent_id, contact_id, how in self._state.contacts:
             if how == "found":
-                contacts.known(agent_id).find(contact_id)
+                contacts.parts_of(agent_id).find(contact_id)
             else:
                 contacts.talked(agent_id, contact_id, 0)
                 partners[agent_id] = partners.get(agent_id, 0) + 1
