@@ -1,6 +1,5 @@
 """Where a service's files are, and logs that no service wrote."""
 
-import itertools
 import sqlite3
 from contextlib import closing
 
@@ -48,8 +47,8 @@ def lengthen(path, messages):
         heard = [one for one in members if one != sender] if n % 10 == 0 else [ids[n % len(ids)]]
         to = {"chat_id": chat} if n % 10 == 0 else {"receiver_id": heard[0]}
         rows["runs"].append(
-            {"run_id": run, "agent_id": sender, "seq": seq, "until_seq": seq + 3, "began_at": when, "ended_at": when + 9,
-             "reason": "silent", "spent": "[0, 0, 0, 0, 0.0, 0]"}
+            {"run_id": run, "agent_id": sender, "seq": seq, "until_seq": seq + 3, "began_at": when,
+             "ended_at": when + 9, "reason": "silent", "spent": "[0, 0, 0, 0, 0.0, 0]"}
         )  # fmt: skip
         rows["steps"].append(
             {
@@ -91,7 +90,7 @@ def add_rows(path, table, rows):
     filled = FILLED.get(table, {})
     with closing(sqlite3.connect(path)) as log:
         values = ([row.get(column, filled.get(column)) for column in columns] for row in rows)
-        log.executemany(f"INSERT INTO {table} VALUES ({marks})", values)
+        log.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of ours
         log.commit()
 
 
@@ -103,6 +102,6 @@ def new_log(path, schema=VERSION, **tables):
     for table, rows in tables.items():
         add_rows(path, table, rows)
     with closing(sqlite3.connect(path)) as log:
-        told = [log.execute(f"SELECT MAX(seq) FROM {table}").fetchone()[0] or 0 for table in tables]
-    add_rows(path, "places", ({"seq": seq, "at": 0} for seq in itertools.chain(range(1, 1 + max(told, default=1)))))
+        told = [log.execute(f"SELECT MAX(seq) FROM {table}").fetchone()[0] or 0 for table in tables]  # noqa: S608
+    add_rows(path, "places", ({"seq": seq, "at": 0} for seq in range(1, 1 + max(told, default=1))))
     return path

@@ -89,8 +89,8 @@ def agents_df(source: Source, *, strict: bool = True, until: Until = None, versi
     -------
     DataFrame, shape (n_agents, 22)
         ``agent_id``, ``name``, ``kind`` (``agent`` or ``person``), ``team`` (as ``studio/design``; empty for none),
-        ``description``, ``mission``, ``model`` (missing: the service's), ``settings`` (JSON: sent with its model calls),
-        ``tools`` (JSON list of names), ``mail``, ``begins`` (boolean), ``max_runs``, ``max_tokens`` (Int64) and
+        ``description``, ``mission``, ``model`` (missing: the service's), ``settings`` (JSON: sent with its model
+        calls), ``tools`` (JSON list of names), ``mail``, ``begins`` (boolean), ``max_runs``, ``max_tokens`` (Int64) and
         ``max_usd`` (float), its own limits, missing where it has none; ``notes`` (boolean), ``context`` (Int64, tokens;
         missing: the service's), ``contacts`` (missing: the service's), ``data`` (JSON), ``version`` (Int64, from 1; the
         newest), ``seq`` (Int64) and ``created_at`` of that version, ``added_at`` of the first.
@@ -205,11 +205,12 @@ def runs_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.
     -------
     DataFrame, shape (n_runs, 20)
         ``run_id``, ``agent_id``, ``agent`` (name), ``agent_version``, ``began_seq``, ``ended_seq`` (Int64; missing
-        while it runs), ``began_at``, ``ended_at``, ``duration_s``, ``reason`` (how it ended), ``error``, ``attempts`` (Int64;
-        more than one: it was tried again, or gone on with; all but ``began_…`` tell of the last), ``n_steps``, ``n_received``, ``n_sent`` (Int64: model calls, messages read and sent), ``input_tokens``,
-        ``cached_tokens`` (part of the input), ``output_tokens`` (Int64) and ``usd`` (float), sums over its steps and
-        missing unless known for every step that was answered; ``turn_idx`` (Int64, place of its turn in the
-        conversation), ``chat_list`` (as shown).
+        while it runs), ``began_at``, ``ended_at``, ``duration_s``, ``reason`` (how it ended), ``error``, ``attempts``
+        (Int64; more than one: it was tried again, or gone on with; all but ``began_…`` tell of the last), ``n_steps``,
+        ``n_received``, ``n_sent`` (Int64: model calls, messages read and sent), ``input_tokens``, ``cached_tokens``
+        (part of the input), ``output_tokens`` (Int64) and ``usd`` (float), sums over its steps and missing unless known
+        for every step that was answered; ``turn_idx`` (Int64, place of its turn in the conversation), ``chat_list`` (as
+        shown).
     """
     return _frame(source, "runs", strict=strict, until=until)
 
@@ -226,8 +227,8 @@ def steps_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
     -------
     DataFrame, shape (n_steps, 22)
         ``run_id``, ``step`` (Int64, from 0), ``seq``, ``agent_id``, ``agent`` (name), ``kind`` (``answer`` or
-        ``compact``), ``asked`` (the model that was asked for), ``model`` (the one that answered), ``settings`` (JSON, as
-        sent), ``input_tokens``, ``cached_tokens`` (part of the input), ``output_tokens`` (Int64), ``usd`` (float),
+        ``compact``), ``asked`` (the model that was asked for), ``model`` (the one that answered), ``settings`` (JSON,
+        as sent), ``input_tokens``, ``cached_tokens`` (part of the input), ``output_tokens`` (Int64), ``usd`` (float),
         ``latency_s``, ``first_token_s`` (float, seconds until all of the answer, and its beginning, was there),
         ``repaired`` (boolean: the answer had to be mended), ``error`` (of a call that failed for good), ``is_held``
         (boolean: its tools are still at work), ``attempt`` (Int64, of the run), ``response_id`` (the server's),
@@ -248,8 +249,8 @@ def tool_calls_df(source: Source, *, strict: bool = True, until: Until = None) -
     -------
     DataFrame, shape (n_tool_calls, 14)
         ``run_id``, ``step``, ``n`` (Int64, place in the step), ``call_id``, ``agent_id``, ``agent`` (name), ``tool``
-        (its name), ``source`` (whose it is), ``arguments`` (JSON, as the model wrote it), ``output`` (missing while it works), ``is_failed``
-        (boolean), ``began_at``, ``ended_at``, ``duration_s`` (float, seconds).
+        (its name), ``source`` (whose it is), ``arguments`` (JSON, as the model wrote it), ``output`` (missing while it
+        works), ``is_failed`` (boolean), ``began_at``, ``ended_at``, ``duration_s`` (float, seconds).
     """
     return _frame(source, "tool_calls", strict=strict, until=until)
 
@@ -284,8 +285,8 @@ def events_df(source: Source, *, strict: bool = True, until: Until = None) -> "p
     -------
     DataFrame, shape (n_events, 13)
         ``seq`` (Int64), ``kind`` (such as ``chat_created`` or ``run_failed``), ``by_id``, ``by`` (who did it; missing:
-        the program, or whoever wrote the code), ``agent_id``, ``agent`` (name), ``chat_id``, ``chat`` (name), ``run_id``,
-        ``reason`` (in a word), ``data`` (JSON, what was changed), ``text`` (one sentence), ``created_at``.
+        the program, or whoever wrote the code), ``agent_id``, ``agent`` (name), ``chat_id``, ``chat`` (name),
+        ``run_id``, ``reason`` (in a word), ``data`` (JSON, what was changed), ``text`` (one sentence), ``created_at``.
     """
     return _frame(source, "events", strict=strict, until=until)
 
@@ -322,8 +323,9 @@ def halts_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
     Returns
     -------
     DataFrame, shape (n_halts, 7)
-        ``seq`` (Int64), ``agent_id``, ``agent`` (name; missing: the whole service), ``reason`` (``paused``, ``stopped``,
-        or the limit that was met), ``began_at``, ``ended_at``, ``ended_seq`` (Int64; missing while it lasts).
+        ``seq`` (Int64), ``agent_id``, ``agent`` (name; missing: the whole service), ``reason`` (``paused``,
+        ``stopped``, or the limit that was met), ``began_at``, ``ended_at``, ``ended_seq`` (Int64; missing while it
+        lasts).
     """
     return _frame(source, "halts", strict=strict, until=until)
 

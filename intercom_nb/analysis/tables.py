@@ -179,8 +179,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             f"""
             SELECT f.run_id, f.agent_id, f.agent_version, f.seq, l.until_seq, f.began_at, l.ended_at,
                 (l.ended_at - f.began_at) / 1e6, l.reason, l.error, l.attempt, COALESCE(n_steps, 0),
-                COALESCE(n_received, 0), COALESCE(n_sent, 0), input_tokens, cached_tokens, output_tokens, usd, f.turn_idx,
-                f.chat_list
+                COALESCE(n_received, 0), COALESCE(n_sent, 0), input_tokens, cached_tokens, output_tokens, usd,
+                f.turn_idx, f.chat_list
             FROM runs AS f
                 JOIN (SELECT run_id, MAX(attempt) AS attempt FROM runs GROUP BY run_id) AS n ON n.run_id = f.run_id
                 JOIN runs AS l ON l.run_id = f.run_id AND l.attempt = n.attempt
@@ -218,9 +218,10 @@ TABLES: Mapping[str, Table] = MappingProxyType(
             FROM items ORDER BY agent_id, idx""",
         ),
         "events": _table(
-            "seq:n kind:t by_id:t by<by_id agent_id:t agent<agent_id chat_id:t chat<chat_id run_id:t reason:t data:t text:t "
-            "created_at:at",
-            "SELECT seq, kind, by_id, agent_id, chat_id, run_id, reason, data, text, created_at FROM events ORDER BY seq",
+            "seq:n kind:t by_id:t by<by_id agent_id:t agent<agent_id chat_id:t chat<chat_id run_id:t reason:t data:t "
+            "text:t created_at:at",
+            "SELECT seq, kind, by_id, agent_id, chat_id, run_id, reason, data, text, created_at "
+            "FROM events ORDER BY seq",
         ),
         "options": _table(
             "seq:n name:t value:t set_at:at is_newest:is",
@@ -232,8 +233,8 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         "halts": _table(
             "seq:n agent_id:t agent<agent_id reason:t began_at:at ended_at:at ended_seq:n",
             f"""
-            SELECT seq, agent_id, reason, created_at, CASE WHEN until_seq IS NOT NULL THEN {_AT.format("h.until_seq")} END,
-                until_seq
+            SELECT seq, agent_id, reason, created_at,
+                CASE WHEN until_seq IS NOT NULL THEN {_AT.format("h.until_seq")} END, until_seq
             FROM halts AS h ORDER BY seq""",  # noqa: S608 - made of literals
         ),
     }

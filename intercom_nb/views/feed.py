@@ -67,8 +67,8 @@ FROM messages WHERE seq > ? AND seq < ? ORDER BY seq
 """
 # A price is unknown if one of its answered calls has none; then the whole run has none.
 _RUNS = """
-SELECT first.run_id, first.agent_id, first.seq, first.began_at / 1000, last.until_seq, last.ended_at / 1000, last.reason,
-    COALESCE(tokens, 0), CASE WHEN COALESCE(unknown, 0) = 0 THEN COALESCE(usd, 0.0) END, COALESCE(steps, 0)
+SELECT first.run_id, first.agent_id, first.seq, first.began_at / 1000, last.until_seq, last.ended_at / 1000,
+    last.reason, COALESCE(tokens, 0), CASE WHEN COALESCE(unknown, 0) = 0 THEN COALESCE(usd, 0.0) END, COALESCE(steps, 0)
 FROM runs AS first JOIN runs AS last ON last.run_id = first.run_id
     AND last.attempt = (SELECT MAX(attempt) FROM runs WHERE run_id = first.run_id) LEFT JOIN (
     SELECT run_id, SUM(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS tokens, SUM(usd) AS usd,
@@ -83,7 +83,10 @@ _TOUCHED_RUNS = (
     "SELECT run_id FROM runs WHERE seq > ?1 OR until_seq > ?1 OR until_seq IS NULL "
     "UNION SELECT run_id FROM steps WHERE seq > ?1"
 )
-_EVENT = f"SELECT seq, kind, agent_id, SUBSTR(text, 1, {LONGEST_EVENT}), created_at / 1000, SUBSTR(data, 1, {LONGEST_EVENT}) FROM events"  # noqa: S608
+_EVENT = (
+    f"SELECT seq, kind, agent_id, SUBSTR(text, 1, {LONGEST_EVENT}), created_at / 1000, "  # noqa: S608 - a number of ours
+    f"SUBSTR(data, 1, {LONGEST_EVENT}) FROM events"
+)
 _EVENTS = f"{_EVENT} WHERE seq > ? ORDER BY seq"
 _EVENTS_BETWEEN = f"{_EVENT} WHERE seq > ? AND seq < ? ORDER BY seq"
 _NEW_ADMIN = "chat_id IN (SELECT chat_id FROM admins WHERE seq > ?1)"
