@@ -1,6 +1,5 @@
 """Where a service's files are, and logs that no service wrote."""
 
-import itertools
 import sqlite3
 from contextlib import closing
 
@@ -91,7 +90,7 @@ def add_rows(path, table, rows):
     filled = FILLED.get(table, {})
     with closing(sqlite3.connect(path)) as log:
         values = ([row.get(column, filled.get(column)) for column in columns] for row in rows)
-        log.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+        log.executemany(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608 - names of ours
         log.commit()
 
 
@@ -104,5 +103,5 @@ def new_log(path, schema=VERSION, **tables):
         add_rows(path, table, rows)
     with closing(sqlite3.connect(path)) as log:
         told = [log.execute(f"SELECT MAX(seq) FROM {table}").fetchone()[0] or 0 for table in tables]  # noqa: S608
-    add_rows(path, "places", ({"seq": seq, "at": 0} for seq in itertools.chain(range(1, 1 + max(told, default=1)))))
+    add_rows(path, "places", ({"seq": seq, "at": 0} for seq in range(1, 1 + max(told, default=1))))
     return path

@@ -227,4 +227,4 @@ def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
             for column in columns
         )
         parts.append(f"{table} AS NOT MATERIALIZED (SELECT {shown} FROM main.{table} WHERE seq <= {place:d})")  # noqa: S608 - names of ours
-    return f"WITH {', '.join(parts)} " if parts else ""
+    return f"WITH {', '.join(parts)}\n" if parts else ""

@@ -1,8 +1,8 @@
 """What a page is told of the part of a log that it has no rows of: sums, so that it counts right without them.
 
 A page begins with the newest rows, however long the log is, and asks for older ones as somebody looks for them. What
-lies before its first row it knows by who wrote to whom how often, what each agent's runs came to, what mail waited,
-and how much was said and done when. It all follows the number of members, not the length of the log.
+lies before its first row it knows by who wrote to whom how often, what each agent's runs came to, what mail waited, and
+how much was said and done when. It all follows the number of members, not the length of the log.
 """
 
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ SELECT agent_id, MIN((began_at / 1000 - ?2) * ?4 / ?3, ?4 - 1), COUNT(*) FROM ru
 
 
 def first_of_newest(query: Query, end: int, most: int) -> int:
-    """Return the place after which there are so many rows of a kind at most, up to another place; 0 for all of them."""
+    """Return the place from which on there are so many rows of a kind at most before another one; 0 for all."""
     found = [row[0] + 1 for sql in _ROWS.values() for row in query(sql, end, most)]
     return max(found, default=0)
 
@@ -78,12 +78,9 @@ def sums_before(query: Query, first: int) -> Before:
     received: dict[str, int] = {}
     for _, receiver, direct, group, _ in pairs:
         received[receiver] = received.get(receiver, 0) + direct + group
-    sent: dict[str, int]
-    spent, sent, failed = (
-        _by_id(query(_SPENT, first)),
-        dict(query(_SENT, first)),
-        {one for (one,) in query(_FAILED, first)},
-    )
+    spent = _by_id(query(_SPENT, first))
+    sent: dict[str, int] = dict(query(_SENT, first))
+    failed = {one for (one,) in query(_FAILED, first)}
     members = sorted({*spent, *sent, *received, *failed})
     ((messages, began, ended),) = query(
         "SELECT COUNT(*), MIN(created_at) / 1000, MAX(created_at) / 1000 FROM messages WHERE seq < ?", first

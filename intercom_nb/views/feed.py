@@ -83,8 +83,10 @@ _TOUCHED_RUNS = (
     "SELECT run_id FROM runs WHERE seq > ?1 OR until_seq > ?1 OR until_seq IS NULL "
     "UNION SELECT run_id FROM steps WHERE seq > ?1"
 )
-_SHORT = f"SUBSTR({{}}, 1, {LONGEST_EVENT})"
-_EVENT = f"SELECT seq, kind, agent_id, {_SHORT.format('text')}, created_at / 1000, {_SHORT.format('data')} FROM events"  # noqa: S608
+_EVENT = (
+    f"SELECT seq, kind, agent_id, SUBSTR(text, 1, {LONGEST_EVENT}), created_at / 1000, "  # noqa: S608 - a number of ours
+    f"SUBSTR(data, 1, {LONGEST_EVENT}) FROM events"
+)
 _EVENTS = f"{_EVENT} WHERE seq > ? ORDER BY seq"
 _EVENTS_BETWEEN = f"{_EVENT} WHERE seq > ? AND seq < ? ORDER BY seq"
 _NEW_ADMIN = "chat_id IN (SELECT chat_id FROM admins WHERE seq > ?1)"

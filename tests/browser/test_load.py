@@ -81,9 +81,8 @@ def test_older_rows_come_on_scrolling_up(opened):
 
 def test_looking_back_brings_in_what_it_needs(opened):
     """The page begins with the newest rows; the slider goes to any of the 5,000 messages, and all is counted."""
-    notebook = opened(
-        [POUR, "intercom.stop()", "from intercom_nb import Dashboard\nDashboard(intercom.log)"], height=1800
-    )
+    cells = [POUR, "intercom.stop()", "from intercom_nb import Dashboard\nDashboard(intercom.log)"]
+    notebook = opened(cells, height=1800)
     notebook.run_all()
     notebook.wait(f"() => ({TOTAL})() === 5000")
     strands = "[...document.querySelectorAll('[data-part=graph] .icnb-strand')]"
