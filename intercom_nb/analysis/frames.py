@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source, frames_from
 from intercom_nb.analysis.tables import ALL_VERSIONS, TABLES, Frames
+from intercom_nb.checks import checked_flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,7 @@ def read_frames(source: Source, *, strict: bool = True) -> Frames:
     >>> frames.messages.merge(frames.runs, on="run_id").agent.tolist()
     ['Founder', 'Marketing Expert', 'Founder']
     """
+    checked_flag(strict, "strict")
     return source if isinstance(source, Frames) else Frames(**frames_from(source, TABLES, strict=strict))
 
 
@@ -86,6 +88,7 @@ def agents_df(source: Source, *, strict: bool = True, versions: bool = False) ->
     LogError
         If a log is missing or damaged, and `strict`.
     """
+    checked_flag(versions, "versions")
     return frames_from(source, {"agents": ALL_VERSIONS if versions else TABLES["agents"]}, strict=strict)["agents"]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table, labelled, named, typed
 from intercom_nb.analysis.tables import NAMES, Frames, Table
+from intercom_nb.checks import checked_flag, checked_path
 from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, check_readable, connected, path_of, store_of, uri_of
 from intercom_nb.log.store import Store
@@ -46,13 +47,13 @@ def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> 
         If it is a folder without logs.
     """
     if isinstance(source, str | Path):
-        path = Path(source)
+        path = checked_path(source, "source", "a service, or the path of a log or of a folder of logs")
         if not path.is_dir():
             return {"": path}
         found: Sequence[HasStore | str | Path] = sorted(path.glob("*.db"))
         if not found:
             raise LogError(path, "there is no log in this folder; logs end in .db")
-    elif isinstance(source, Sequence):
+    elif isinstance(source, Sequence) and not isinstance(source, bytes):
         found = source
     else:
         return {"": source}
@@ -153,6 +154,7 @@ def frames_from(source: Source, tables: Mapping[str, Table], *, strict: bool) ->
     """
     import pyarrow as pa
 
+    checked_flag(strict, "strict")
     if isinstance(source, Frames):
         return {name: getattr(source, name) for name in tables}
     errors: list[str] = []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.rows import Membership, Post, State, Step, stacked
 from intercom_nb.analysis.spending import Cost, sending, spending
+from intercom_nb.checks import wrong_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,8 @@ def redundant_messages(source: Source, *, threshold: float = 80.0) -> "pd.DataFr
     >>> len(redundant_messages(intercom))
     0
     """
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise wrong_type("threshold", threshold, "a score from 0 to 100")
     if not 0 <= threshold <= 100:  # noqa: PLR2004 - the two ends of the scale
         raise ValueError(f"threshold={threshold!r}: it should be a score from 0 to 100")
     return stacked(source, lambda state: _redundant(state, threshold))

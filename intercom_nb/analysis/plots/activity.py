@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from intercom_nb.analysis.activity import activity_of
+from intercom_nb.analysis.activity import activity_of, length_us
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.plots.canvas import GREY, canvas, finish, label, most, note
 from intercom_nb.analysis.reading import Source
@@ -49,6 +49,8 @@ def plot_activity(source: Source, *, window: str | None = None, ax: "Axes | None
     """
     from matplotlib.ticker import MaxNLocator
 
+    if window is not None:
+        length_us(window)
     state = read_state(source)
     drawn = canvas(ax, 3.6)
     if not state.said:
