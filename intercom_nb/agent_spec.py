@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
+from intercom_nb.checks import checked_flag, shown
 from intercom_nb.contact_policies import checked_contacts, checked_team, policy_from, policy_text
 from intercom_nb.limits import Limits
 from intercom_nb.model_settings import ModelSettings
 from intercom_nb.texts.names import checked_id, checked_name, checked_text
 
-__all__ = ["AgentSpec", "Mail", "checked_context", "checked_flag", "checked_limits"]
+__all__ = ["AgentSpec", "Mail", "checked_context", "checked_limits"]
 
 Mail = Literal["when_idle", "asap"]
 
@@ -134,20 +135,6 @@ def _json(value: Any) -> str:
 # -- checks ---------------------------------------------------------------------------------------------------------
 
 
-def checked_flag(value: object, what: str) -> bool:
-    """Return a yes or no.
-
-    Raises
-    ------
-    TypeError
-        If it is neither True nor False.
-    """
-    if not isinstance(value, bool):
-        msg = f"{what}={value!r}: it should be True or False"
-        raise TypeError(msg)
-    return value
-
-
 def checked_context(context: object) -> int | None:
     """Return a context budget in tokens.
 
@@ -158,7 +145,7 @@ def checked_context(context: object) -> int | None:
     """
     if context is None or (isinstance(context, int) and not isinstance(context, bool) and context > 0):
         return context
-    msg = f"context={context!r}: it should be a number of tokens above 0, or None for 60 % of the model's window"
+    msg = f"context={shown(context)}: it should be a number of tokens above 0, or None for 60 % of the model's window"
     raise ValueError(msg)
 
 
@@ -171,35 +158,35 @@ def checked_limits(limits: object) -> Limits | None:
         If they are neither `Limits` nor None.
     """
     if limits is not None and not isinstance(limits, Limits):
-        msg = f"limits={limits!r}: it should be Limits(tokens=…, usd=…, runs=…) or None"
+        msg = f"limits={shown(limits)}: it should be Limits(tokens=…, usd=…, runs=…) or None"
         raise TypeError(msg)
     return limits
 
 
 def _checked_mail(mail: object) -> str:
     if mail not in ("when_idle", "asap"):
-        msg = f"mail={mail!r}: it should be 'when_idle' or 'asap'"
+        msg = f"mail={shown(mail)}: it should be 'when_idle' or 'asap'"
         raise ValueError(msg)
     return str(mail)
 
 
 def _checked_model(model: object) -> str | None:
     if model is not None and not (isinstance(model, str) and model.strip()):
-        msg = f"model={model!r}: it should be the name of a model, an assistant, or None for the service's"
+        msg = f"model={shown(model)}: it should be the name of a model, an assistant, or None for the service's"
         raise TypeError(msg)
-    return model
+    return None if model is None else checked_text(model, "model")
 
 
 def _checked_tools(tools: object) -> tuple[str, ...]:
     if isinstance(tools, str) or not isinstance(tools, tuple | list) or not all(isinstance(one, str) for one in tools):
-        msg = f"tools={tools!r}: in a spec they are a list of names"
+        msg = f"tools={shown(tools)}: in a spec they are a list of names"
         raise TypeError(msg)
     return tuple(tools)
 
 
 def _checked_policy(contacts: object) -> str | None:
     if contacts is not None and not isinstance(contacts, str):
-        msg = f"contacts={contacts!r}: in a spec it is a text, as the log keeps it"
+        msg = f"contacts={shown(contacts)}: in a spec it is a text, as the log keeps it"
         raise TypeError(msg)
     if contacts is None or contacts.endswith("()"):
         return contacts
@@ -208,13 +195,13 @@ def _checked_policy(contacts: object) -> str | None:
 
 def _checked_data(data: object) -> Mapping[str, Any]:
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
-        msg = f"data={data!r}: it should be a dict with texts as keys, such as {{'age': 40}}"
+        msg = f"data={shown(data)}: it should be a dict with texts as keys, such as {{'age': 40}}"
         raise TypeError(msg)
     try:
         kept = json.loads(_json(dict(data)))
         checked_text(_json(kept), "data")
     except (TypeError, ValueError) as error:
-        msg = f"data={data!r}: it should hold what JSON can: texts, numbers, lists, dicts ({error})"
+        msg = f"data={shown(data)}: it should hold what JSON can: texts, numbers, lists, dicts ({error})"
         raise ValueError(msg) from None
     return MappingProxyType(kept)
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from intercom_nb.checks import shown, wrong_type
 from intercom_nb.errors import InvalidToolError
-from intercom_nb.texts.names import code_name, code_text
+from intercom_nb.texts.names import checked_text, code_name, code_text
 
 __all__ = [
     "ContactPolicy",
@@ -25,6 +26,7 @@ ContactPolicy = str | int | Iterable[str] | Callable[..., Iterable[Any]] | None
 """``everyone``, ``relevant``, ``team``, a team's name, a number (of the most relevant), a list, a function, or None."""
 
 _WORDS = ("everyone", "relevant", "team")
+_FORMS = f"one of {', '.join(_WORDS)}, the name of a team, a number, a list of ids, or a function"
 _TEAM = re.compile(r"[\w.&+-]+( [\w.&+-]+)*(/[\w.&+-]+( [\w.&+-]+)*)*")
 _FUNCTION = re.compile(r"([^\W\d]\w*)\(\)")
 
@@ -40,9 +42,11 @@ def checked_team(team: object) -> str:
         If it cannot be a team's name, or is a word that says something else.
     """
     if not isinstance(team, str):
-        raise TypeError(f"team={team!r}: it should be a str, such as 'design' or 'studio/design'")
+        raise TypeError(f"team={shown(team)}: it should be a str, such as 'design' or 'studio/design'")
     if team and (not _TEAM.fullmatch(team) or team in _WORDS or team.isdecimal()):
-        msg = f"team={team!r}: it should be words joined by slashes, as 'studio/design'; none of {', '.join(_WORDS)}"
+        msg = (
+            f"team={shown(team)}: it should be words joined by slashes, as 'studio/design'; none of {', '.join(_WORDS)}"
+        )
         raise ValueError(msg)
     return team
 
@@ -64,7 +68,9 @@ def checked_contacts(contacts: ContactPolicy, *, named: bool = False) -> Contact
     """
     if contacts is None or isinstance(contacts, str):
         if contacts not in (None, *_WORDS) and not (contacts and checked_team(contacts)):
-            raise ValueError(f"contacts={contacts!r}: it should be one of {', '.join(_WORDS)}, or the name of a team")
+            raise ValueError(
+                f"contacts={shown(contacts)}: it should be one of {', '.join(_WORDS)}, or the name of a team"
+            )
         return contacts
     if callable(contacts):
         if named and not _FUNCTION.fullmatch(f"{getattr(contacts, '__name__', '')}()"):
@@ -72,12 +78,14 @@ def checked_contacts(contacts: ContactPolicy, *, named: bool = False) -> Contact
         return contacts
     if isinstance(contacts, int):
         if isinstance(contacts, bool) or contacts < 1:
-            raise ValueError(f"contacts={contacts!r}: it should be a number above 0, of the most relevant to show")
+            raise ValueError(f"contacts={shown(contacts)}: it should be a number above 0, of the most relevant to show")
         return contacts
+    if isinstance(contacts, bytes | Mapping) or not isinstance(contacts, Iterable):
+        raise wrong_type("contacts", contacts, _FORMS)
     listed = tuple(contacts)
     if not all(isinstance(one, str) for one in listed):
-        raise TypeError(f"contacts={contacts!r}: it should be a list of ids, names or teams")
-    return listed
+        raise wrong_type("contacts", contacts, "a list of ids, names or teams")
+    return tuple(checked_text(one, "contacts") for one in listed)
 
 
 def policy_text(contacts: ContactPolicy) -> str | None:

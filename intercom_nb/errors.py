@@ -56,6 +56,10 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(known[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def _cut(given: str) -> str:
+    return given if len(given) <= _LONGEST_ID else f"{given[:_LONGEST_ID]}…"
+
+
 class InterComError(Exception):
     """Root of every error this package raises on purpose."""
 
@@ -74,11 +78,11 @@ class UnknownIdError(InterComError, LookupError):
     def __init__(self, given: object, known: Iterable[str], *, kind: str = "agent or chat", more: str = "") -> None:
         self.given = str(given)
         self.known = tuple(known)
+        asked = _cut(self.given)
         if more:
-            asked = self.given if len(self.given) <= _LONGEST_ID else f"{self.given[:_LONGEST_ID]}…"
             right = f"the nearest are: {listed(self.known)}; {more}"
         else:
-            asked, right = self.given, f"right would be one of: {listed(self.known)}"
+            right = f"right would be one of: {listed(self.known)}"
         super().__init__(f"no {kind} has the id {asked!r}; {right}")
 
 
@@ -93,7 +97,7 @@ class InvalidNameError(InterComError, ValueError):
 
     def __init__(self, given: object, what_is_wrong: str) -> None:
         self.given = str(given)
-        super().__init__(f"the name {self.given!r} {what_is_wrong}")
+        super().__init__(f"the name {_cut(self.given)!r} {what_is_wrong}")
 
 
 class ChatRuleError(InterComError, ValueError):

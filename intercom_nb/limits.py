@@ -5,6 +5,8 @@ import math
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
+from intercom_nb.checks import shown
+
 __all__ = ["Limits", "Spent"]
 
 
@@ -43,7 +45,7 @@ class Limits:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                msg = f"Limits({field.name}={value!r}): it should be a number above 0; math.inf lifts the limit"
+                msg = f"Limits({field.name}={shown(value)}): it should be a number above 0; math.inf lifts the limit"
                 raise ValueError(msg)
 
     def to_json(self) -> str:

@@ -5,12 +5,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import State, read_state
+from intercom_nb.analysis.rows import LogRows, read_rows
+from intercom_nb.checks import shown, wrong_type
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["activity", "activity_of"]
+__all__ = ["activity", "activity_of", "length_us"]
 
 _MOST_WINDOWS = 100_000
 
@@ -44,14 +45,14 @@ def activity(source: Source, window: str = "1s", *, until: Until = None) -> "pd.
     >>> int(activity(intercom, "10s").sum().sum())
     3
     """
-    return activity_of(read_state(source, until), window)
+    return activity_of(read_rows(source, until), window)
 
 
-def activity_of(state: State, window: str) -> "pd.DataFrame":
+def activity_of(state: LogRows, window: str) -> "pd.DataFrame":
     """Return what `activity` does, of one state of a log."""
     import pandas as pd
 
-    length = _length_us(window)
+    length = length_us(window)
     timed = [(message.created_at // length, message) for message in state.said if message.created_at is not None]
     names, places = state.names, [place for place, _ in timed]
     first, last = (min(places), max(places)) if places else (0, -1)
@@ -69,13 +70,22 @@ def activity_of(state: State, window: str) -> "pd.DataFrame":
     )
 
 
-def _length_us(window: str) -> int:
+def length_us(window: str) -> int:
+    """Return a length of time in microseconds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none.
+    """
     import pandas as pd
 
+    if not isinstance(window, str):
+        raise wrong_type("window", window, "a length of time, such as '1s' or '5min'")
     try:
         microseconds = round(pd.Timedelta(window).total_seconds() * 1e6)
     except ValueError:  # no length of time, or none that is known ("NaT")
         microseconds = 0
     if microseconds < 1:
-        raise ValueError(f"window={window!r}: it should be a length of time, such as '1s' or '5min'")
+        raise ValueError(f"window={shown(window)}: it should be a length of time, such as '1s' or '5min'")
     return microseconds

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from intercom_nb.checks import wrong_type
+
 __all__ = ["colours"]
 
 # Okabe and Ito, Color Universal Design (2008), https://jfly.uni-koeln.de/color/ – the dark and strong ones first.
@@ -45,6 +47,11 @@ def colours(names: Iterable[str]) -> dict[str, str]:
     >>> colours(["Founder", "Marketing Expert"])
     {'Founder': '#0072b2', 'Marketing Expert': '#e69f00'}
     """
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        raise wrong_type("names", names, "a list of names")
+    names = list(names)
+    if not all(isinstance(name, str) for name in names):
+        raise wrong_type("names", names, "a list of names")
     return {name: _colour(place) for place, name in enumerate(dict.fromkeys(names))}
 
 

@@ -9,6 +9,7 @@ from intercom_nb.analysis.frames import read_frames
 from intercom_nb.analysis.reading import Source, Until, frames_from
 from intercom_nb.analysis.tables import TABLES
 from intercom_nb.analysis.traffic import graph
+from intercom_nb.checks import checked_file, checked_path, checked_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,7 @@ def to_mermaid(source: Source, *, characters: int = 80, until: Until = None) -> 
     >>> print(to_mermaid(intercom).splitlines()[0])
     sequenceDiagram
     """
+    checked_whole(characters, "characters")
     found = frames_from(
         source, {n: TABLES[n] for n in ("agents", "chats", "messages", "deliveries")}, strict=True, until=until
     )
@@ -171,11 +173,11 @@ def to_graphml(source: Source, path: str | Path) -> Path:
     """
     import networkx as nx
 
+    path = checked_file(path, "path")
     traffic = nx.MultiDiGraph()
     seen = graph(source)
     traffic.add_nodes_from((_in_xml(name), _known(facts)) for name, facts in seen.nodes(data=True))
     traffic.add_edges_from((_in_xml(s), _in_xml(r), _known(facts)) for s, r, facts in seen.edges(data=True))
-    path = Path(path)
     with path.open("wb") as file:
         nx.write_graphml(traffic, file)
     return path
@@ -209,7 +211,7 @@ def to_parquet(source: Source, folder: str | Path) -> Path:
     ...     sorted(path.stem for path in to_parquet(intercom, folder).iterdir())[:3]
     ['agents', 'chats', 'deliveries']
     """
-    folder = Path(folder)
+    folder = checked_path(folder, "folder", "the path of a folder to write")
     folder.mkdir(parents=True, exist_ok=True)
     frames = read_frames(source)
     for field in fields(frames):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source, Until, check_not_read, frames_from
 from intercom_nb.analysis.tables import ALL_VERSIONS, TABLES, Frames
+from intercom_nb.checks import checked_flag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +65,7 @@ def read_frames(source: Source, *, strict: bool = True, until: Until = None) -> 
     >>> frames.messages.merge(frames.runs, on="run_id").agent.tolist()
     ['Founder', 'Marketing Expert', 'Founder']
     """
+    checked_flag(strict, "strict")
     if isinstance(source, Frames):
         check_not_read(until)
         return source
@@ -108,6 +110,7 @@ def agents_df(source: Source, *, strict: bool = True, until: Until = None, versi
     >>> agents_df(intercom, until=messages_df(intercom).message_id[0]).name.tolist()
     ['Founder', 'Marketing Expert', 'Network Engineer']
     """
+    checked_flag(versions, "versions")
     table = ALL_VERSIONS if versions else TABLES["agents"]
     return frames_from(source, {"agents": table}, strict=strict, until=until)["agents"]
 

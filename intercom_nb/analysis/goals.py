@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from intercom_nb.analysis.measures import how_it_stopped
 from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.replies import answered_by
-from intercom_nb.analysis.rows import Post, State, stacked
+from intercom_nb.analysis.rows import LogRows, Post, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def demo_goals(source: Source, *, until: Until = None) -> "pd.DataFrame":
     return stacked(source, _goals, until)
 
 
-def _goals(state: State) -> "pd.DataFrame":
+def _goals(state: LogRows) -> "pd.DataFrame":
     import pandas as pd
 
     ids = {member.name: member.agent_id for member in state.members.values()}
@@ -72,7 +72,7 @@ def _goals(state: State) -> "pd.DataFrame":
     )
 
 
-def _wrote(state: State, ids: dict[str, str], experts: list[str]) -> _Goal:
+def _wrote(state: LogRows, ids: dict[str, str], experts: list[str]) -> _Goal:
     first: dict[str, Post] = {}
     for message, delivery in state.pairs():
         if message.sender_id == ids[_FOUNDER]:
@@ -86,7 +86,7 @@ def _all_in(found: dict[str, Post], ids: dict[str, str], names: list[str]) -> bo
     return all(ids[name] in found for name in names)
 
 
-def _answered(state: State, ids: dict[str, str], experts: list[str]) -> _Goal:
+def _answered(state: LogRows, ids: dict[str, str], experts: list[str]) -> _Goal:
     answers = answered_by(state)
     first: dict[str, Post] = {}
     for message in state.said:
@@ -97,7 +97,7 @@ def _answered(state: State, ids: dict[str, str], experts: list[str]) -> _Goal:
     return _Goal(f"was answered by the {_plural(experts)}", _all_in(first, ids, experts), _evidence(found))
 
 
-def _left_alone(state: State, agent_id: str) -> _Goal:
+def _left_alone(state: LogRows, agent_id: str) -> _Goal:
     wrote = [message for message, delivery in state.pairs() if delivery.receiver_id == agent_id]
     if not wrote:
         return _Goal("left the network engineer alone", met=True, evidence="Nobody wrote to it.")
@@ -105,7 +105,7 @@ def _left_alone(state: State, agent_id: str) -> _Goal:
     return _Goal("left the network engineer alone", met=False, evidence=f"It was sent {ids}.")
 
 
-def _right_group(state: State, right: set[str]) -> _Goal:
+def _right_group(state: LogRows, right: set[str]) -> _Goal:
     names = state.names
     groups: dict[str, set[str]] = {chat_id: set() for chat_id in state.chats}
     for membership in state.memberships:
@@ -118,13 +118,13 @@ def _right_group(state: State, right: set[str]) -> _Goal:
     return _Goal("made exactly one group, the right one", met, f"{'; '.join(made) or 'No group was made'}.")
 
 
-def _spoke(state: State, ids: dict[str, str], names: list[str]) -> _Goal:
+def _spoke(state: LogRows, ids: dict[str, str], names: list[str]) -> _Goal:
     counts = {name: sum(message.sender_id == ids[name] for message in state.said) for name in names}
     found = {name: f"{count} message{'s' if count != 1 else ''}" for name, count in counts.items()}
     return _Goal("each of them spoke", all(counts.values()), _evidence(found))
 
 
-def _ended(state: State) -> _Goal:
+def _ended(state: LogRows) -> _Goal:
     reason = how_it_stopped(state)
     return _Goal(
         "ended quiet", reason == "quiet", f"It stopped: {reason}." if reason != "at work" else "It is at work."

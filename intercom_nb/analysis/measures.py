@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.replies import answered_by, delay_s
-from intercom_nb.analysis.rows import Post, State, read_state, stacked
+from intercom_nb.analysis.rows import LogRows, Post, read_rows, stacked
 from intercom_nb.analysis.spending import Cost, spending
 from intercom_nb.limits import Limits
 
@@ -77,7 +77,7 @@ def agent_measures(source: Source, *, until: Until = None) -> "pd.DataFrame":
     return stacked(source, _of_agents, until)
 
 
-def _of_agents(state: State) -> "pd.DataFrame":
+def _of_agents(state: LogRows) -> "pd.DataFrame":
     import pandas as pd
 
     talk, speech, money = _traffic(state), _speech(state), _money(state)
@@ -108,7 +108,7 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-def _traffic(state: State) -> "nx.DiGraph":
+def _traffic(state: LogRows) -> "nx.DiGraph":
     """Return who wrote to whom: nodes are ids, ``weight`` counts deliveries."""
     import networkx as nx
 
@@ -119,7 +119,7 @@ def _traffic(state: State) -> "nx.DiGraph":
     return talk
 
 
-def _speech(state: State) -> dict[str, dict[str, float]]:
+def _speech(state: LogRows) -> dict[str, dict[str, float]]:
     """Return, for each member, what it sent and how it was answered."""
     import numpy as np
 
@@ -164,7 +164,7 @@ def _places(talk: "nx.DiGraph") -> dict[str, dict[str, float]]:
     }
 
 
-def _money(state: State) -> dict[str, dict[str, float]]:
+def _money(state: LogRows) -> dict[str, dict[str, float]]:
     """Return, for each member, what it spent and what its messages made others spend."""
     spent = spending(state)
     caused: dict[str, Cost] = defaultdict(lambda: spent.none)
@@ -224,7 +224,7 @@ def conversation_measures(source: Source, *, until: Until = None) -> "pd.Series[
     import networkx as nx
     import pandas as pd
 
-    state = read_state(source, until)
+    state = read_rows(source, until)
     talk, members = _traffic(state), len(state.members)
     degrees_in, degrees_out = (list(dict(degree).values()) for degree in (talk.in_degree(), talk.out_degree()))
     values = {
@@ -248,7 +248,7 @@ def _centralisation(degrees: list[int]) -> float:
     return sum(max(degrees) - degree for degree in degrees) / (len(degrees) - 1) ** 2
 
 
-def _longest_chain(state: State) -> int:
+def _longest_chain(state: LogRows) -> int:
     answers = answered_by(state)
     lengths: dict[int, int] = {}
     for message in state.said:  # what a message answers is older than it, so its length is known already
@@ -256,12 +256,12 @@ def _longest_chain(state: State) -> int:
     return max(lengths.values(), default=0)
 
 
-def _never_addressed(state: State) -> list[str]:
+def _never_addressed(state: LogRows) -> list[str]:
     addressed = {delivery.receiver_id for _, delivery in state.pairs()}
     return [member.name for member in state.members.values() if member.agent_id not in addressed]
 
 
-def how_it_stopped(state: State) -> str:
+def how_it_stopped(state: LogRows) -> str:
     """Return how a conversation stopped, as `conversation_measures` says it."""
     if state.is_text:
         return "unknown"
@@ -298,4 +298,4 @@ def left_alone(source: Source, *, until: Until = None) -> list[str]:
     >>> left_alone(intercom)
     ['Network Engineer']
     """
-    return _never_addressed(read_state(source, until))
+    return _never_addressed(read_rows(source, until))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table, labelled, named, typed
 from intercom_nb.analysis.tables import NAMES, Frames, Table
+from intercom_nb.checks import checked_flag, checked_path
 from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, Query, check_readable, connected, path_of, store_of, uri_of
 from intercom_nb.log.state import place_of
@@ -48,7 +49,7 @@ def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> 
         If it is a folder without logs.
     """
     if isinstance(source, str | Path):
-        path = Path(source)
+        path = checked_path(source, "source", "a service, or the path of a log or of a folder of logs")
         if not path.is_dir():
             return {"": path}
         found: Sequence[HasStore | str | Path] = sorted(path.glob("*.db"))
@@ -179,6 +180,7 @@ def frames_from(
     """
     import pyarrow as pa
 
+    checked_flag(strict, "strict")
     if isinstance(source, Frames):
         check_not_read(until)
         return {name: getattr(source, name) for name in tables}

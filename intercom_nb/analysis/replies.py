@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import Post, State, stacked
+from intercom_nb.analysis.rows import LogRows, Post, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +56,7 @@ def replies_df(source: Source, *, until: Until = None) -> "pd.DataFrame":
     return stacked(source, _replies, until)
 
 
-def _replies(state: State) -> "pd.DataFrame":
+def _replies(state: LogRows) -> "pd.DataFrame":
     import pandas as pd
 
     answers, names = answered_by(state), state.names
@@ -79,7 +79,7 @@ def delay_s(earlier: Post, later: Post) -> float | None:
     return (later.created_at - earlier.created_at) / 1e6
 
 
-def answered_by(state: State) -> dict[int, Post]:
+def answered_by(state: LogRows) -> dict[int, Post]:
     """Return what each answer answers, by the answer's seq; the rule is that of `replies_df`."""
     received, consumed = _mail(state)
     open_mail: dict[tuple[str, _Place], Post] = {}
@@ -100,7 +100,7 @@ def answered_by(state: State) -> dict[int, Post]:
     return answers
 
 
-def _mail(state: State) -> tuple[dict[int, list[str]], dict[tuple[str, _Place], list[Post]]]:
+def _mail(state: LogRows) -> tuple[dict[int, list[str]], dict[tuple[str, _Place], list[Post]]]:
     """Return each message's receivers, and what each run consumed in each place, oldest first."""
     received: dict[int, list[str]] = defaultdict(list)
     consumed: dict[tuple[str, _Place], list[Post]] = defaultdict(list)

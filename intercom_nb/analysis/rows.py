@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Delivery", "MemberRow", "Membership", "Post", "RunRow", "State", "Step", "read_state", "stacked"]
+__all__ = ["Delivery", "LogRows", "MemberRow", "Membership", "Post", "RunRow", "Step", "read_rows", "stacked"]
 
 
 class MemberRow(NamedTuple):
@@ -123,7 +123,7 @@ _Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LogRows:
     """One state of one log.
 
     Attributes
@@ -171,7 +171,7 @@ class State:
         posts = {message.seq: message for message in self.said}
         return [(posts[delivery.seq], delivery) for delivery in self.deliveries if delivery.seq in posts]
 
-    def grouped(self, by: By) -> "State":
+    def grouped(self, by: By) -> "LogRows":
         """Return the same with each team as one member, who writes to itself where its members write to each other."""
         teams = dict(zip(self.members, teams_of((one.team for one in self.members.values()), by), strict=True))
         if not any(teams.values()):
@@ -193,7 +193,7 @@ class State:
             steps=_renamed(self.steps, ids, "agent_id"),
         )
 
-    def busiest(self, most: int) -> "State":
+    def busiest(self, most: int) -> "LogRows":
         """Return the part about the members who wrote and heard most; of no more members than that, all of it.
 
         Those who neither wrote nor heard are left out then, unless nobody did.
@@ -225,7 +225,7 @@ def _renamed(rows: list[Any], ids: Mapping[str, str], *columns: str) -> list[Any
     return [row._replace(**{c: ids.get(getattr(row, c), getattr(row, c)) for c in columns}) for row in rows]
 
 
-def read_state(source: Source, until: Until = None) -> State:
+def read_rows(source: Source, until: Until = None) -> LogRows:
     """Return the rows of a log, as it was at a place.
 
     Raises
@@ -235,17 +235,17 @@ def read_state(source: Source, until: Until = None) -> State:
     ValueError
         If it is not a single log.
     """
-    states = _states(source, until)
-    if len(states) != 1:
-        raise ValueError(f"this looks at one log, not at {len(states)}: {', '.join(states)}")
-    return next(iter(states.values()))
+    by_log = _rows_by_log(source, until)
+    if len(by_log) != 1:
+        raise ValueError(f"this looks at one log, not at {len(by_log)}: {', '.join(by_log)}")
+    return next(iter(by_log.values()))
 
 
-def stacked(source: Source, build: "Callable[[State], pd.DataFrame]", until: Until = None) -> "pd.DataFrame":
+def stacked(source: Source, build: "Callable[[LogRows], pd.DataFrame]", until: Until = None) -> "pd.DataFrame":
     """Return a frame built of each log; of several logs, one below the other with a first column ``log``."""
     import pandas as pd
 
-    built = {name: build(state) for name, state in _states(source, until).items()}
+    built = {name: build(rows) for name, rows in _rows_by_log(source, until).items()}
     for name, frame in built.items():
         if name:
             frame.insert(0, "log", pd.Series([name] * len(frame), index=frame.index, dtype="string[pyarrow]"))
@@ -253,20 +253,20 @@ def stacked(source: Source, build: "Callable[[State], pd.DataFrame]", until: Unt
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=frames[0].index.name is None)
 
 
-def _states(source: Source, until: Until) -> dict[str, State]:
-    """Return the state of each log, by what the column ``log`` calls it; by an empty name if it is a single one."""
+def _rows_by_log(source: Source, until: Until) -> dict[str, LogRows]:
+    """Return the rows of each log, by what the column ``log`` calls it; by an empty name if it is a single one."""
     if isinstance(source, Frames):
         check_not_read(until)
         return _of_frames(source)
     wanted = {name: TABLES[name] for name in _ROWS}
-    return {name: _state(read_tables(log, wanted, until)) for name, log in logs_of(source).items()}
+    return {name: _log_rows(read_tables(log, wanted, until)) for name, log in logs_of(source).items()}
 
 
-def _of_frames(frames: Frames) -> dict[str, State]:
+def _of_frames(frames: Frames) -> dict[str, LogRows]:
     import pyarrow as pa
 
     logs = (list(frames.agents.log.unique()) if "log" in frames.agents else []) or [""]
-    states = {}
+    by_log = {}
     for log in logs:
         parts = {name: getattr(frames, name) for name in _ROWS}
         if log:
@@ -275,17 +275,17 @@ def _of_frames(frames: Frames) -> dict[str, State]:
             name: pa.Table.from_pandas(parts[name][list(row._fields)], preserve_index=False)
             for name, row in _ROWS.items()
         }
-        states[log] = _state(tables)
-    return states
+        by_log[log] = _log_rows(tables)
+    return by_log
 
 
-def _state(tables: "Mapping[str, pa.Table]") -> State:
+def _log_rows(tables: "Mapping[str, pa.Table]") -> LogRows:
     rows = {name: _rows(tables[name], row) for name, row in _ROWS.items()}
     rows["members"] = {member.agent_id: member for member in rows.pop("agents")}
     rows["painted"] = _painted(rows["members"])
     rows["chats"] = dict(rows["chats"])
     rows["deliveries"].sort(key=lambda delivery: delivery.seq)
-    return State(**rows)
+    return LogRows(**rows)
 
 
 def _rows(table: "pa.Table", row: type[_Row]) -> Any:

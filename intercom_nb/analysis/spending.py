@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import State, stacked
+from intercom_nb.analysis.rows import LogRows, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class Spending:
     reading: dict[tuple[str, int], Cost] = field(default_factory=dict)
 
 
-def spending(state: State) -> Spending:
+def spending(state: LogRows) -> Spending:
     """Return what each agent and each message read cost."""
     none = Cost(math.nan, math.nan) if state.is_text else Cost()
     spent = Spending(none, dict.fromkeys(state.members, none))
@@ -128,7 +128,7 @@ def cost(source: Source, *, until: Until = None) -> "pd.DataFrame":
     return stacked(source, cost_of, until)
 
 
-def cost_of(state: State) -> "pd.DataFrame":
+def cost_of(state: LogRows) -> "pd.DataFrame":
     """Return what `cost` does, of one state of a log."""
     import pandas as pd
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
+from intercom_nb.checks import shown
+
 __all__ = ["By", "teams_of"]
 
 By: TypeAlias = Literal["agent", "team"] | int
@@ -38,7 +40,7 @@ def teams_of(teams: Iterable[str], by: By) -> list[str]:
     """
     is_depth = isinstance(by, int) and not isinstance(by, bool) and by > 0
     if by not in ("agent", "team") and not is_depth:
-        raise ValueError(f"by={by!r}: right would be 'agent', 'team' or a number of levels, such as 1")
+        raise ValueError(f"by={shown(by)}: right would be 'agent', 'team' or a number of levels, such as 1")
     if by == "agent":
         return ["" for _ in teams]
     levels = None if by == "team" else int(by)

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from intercom_nb.analysis.arrow import frame_of
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.thread_log_parser import Entry, parse
+from intercom_nb.checks import checked_path
 from intercom_nb.errors import LogError
 from intercom_nb.log.thread_logs import file_name
 from intercom_nb.texts.turns import Incoming
@@ -59,7 +60,7 @@ def read_thread_logs(folder: str | Path) -> Frames:
     >>> int(who_to_whom(read_thread_logs(folder)).loc["Founder", "Marketing Expert"])
     2
     """
-    folder = Path(folder)
+    folder = checked_path(folder, "folder", "the path of a folder of thread logs")
     if not folder.is_dir():
         raise LogError(folder, "there is no such folder of thread logs")
     paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

@@ -7,6 +7,7 @@ from intercom_nb.analysis.reading import Source, Until, frames_from, logs_of
 from intercom_nb.analysis.spending import sending
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.teams import By, teams_of
+from intercom_nb.checks import shown, wrong_type
 from intercom_nb.log.reading import querying
 
 if TYPE_CHECKING:
@@ -101,9 +102,9 @@ def who_to_whom(
     import pandas as pd
 
     if count not in ("messages", "characters", "tokens", "usd"):
-        raise ValueError(f"count={count!r}: right would be 'messages', 'characters', 'tokens' or 'usd'")
+        raise ValueError(f"count={shown(count)}: right would be 'messages', 'characters', 'tokens' or 'usd'")
     if through not in ("all", "direct", "group"):
-        raise ValueError(f"through={through!r}: right would be 'all', 'direct' or 'group'")
+        raise ValueError(f"through={shown(through)}: right would be 'all', 'direct' or 'group'")
     wanted = ("agents", "deliveries", *(() if count == "messages" else ("messages", "steps")))
     found = frames_from(source, {name: TABLES[name] for name in wanted}, strict=True, until=until)
     names, _ = _counted_as(found["agents"], by)
@@ -225,6 +226,8 @@ def collapse(traffic: "nx.MultiDiGraph") -> "nx.DiGraph":
     """
     import networkx as nx
 
+    if not isinstance(traffic, nx.MultiDiGraph):
+        raise wrong_type("traffic", traffic, "a graph, as graph(intercom) returns it")
     pairs = nx.DiGraph()
     pairs.add_nodes_from(traffic.nodes(data=True))
     for sender, receiver, edge in traffic.edges(data=True):

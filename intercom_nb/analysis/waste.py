@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import Membership, Post, State, Step, stacked
+from intercom_nb.analysis.rows import LogRows, Membership, Post, Step, stacked
 from intercom_nb.analysis.spending import Cost, sending, spending
+from intercom_nb.checks import wrong_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,12 +84,14 @@ def redundant_messages(source: Source, *, threshold: float = 80.0, until: Until 
     >>> len(redundant_messages(intercom))
     0
     """
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float):
+        raise wrong_type("threshold", threshold, "a score from 0 to 100")
     if not 0 <= threshold <= 100:  # noqa: PLR2004 - the two ends of the scale
         raise ValueError(f"threshold={threshold!r}: it should be a score from 0 to 100")
     return stacked(source, lambda state: _redundant(state, threshold), until)
 
 
-def _redundant(state: State, threshold: float) -> "pd.DataFrame":
+def _redundant(state: LogRows, threshold: float) -> "pd.DataFrame":
     import pandas as pd
 
     spent, names = spending(state), state.names
@@ -116,7 +119,7 @@ def _redundant(state: State, threshold: float) -> "pd.DataFrame":
     return frame.astype(dict.fromkeys(texts, "string[pyarrow]") | dict.fromkeys(numbers, "float64"))
 
 
-def _repeats(state: State, threshold: float) -> Iterator[tuple[Post, _Repeat]]:
+def _repeats(state: LogRows, threshold: float) -> Iterator[tuple[Post, _Repeat]]:
     """Yield each redundant message with what it repeats."""
     receivers: dict[int, list[str]] = defaultdict(list)
     for message, delivery in state.pairs():
@@ -161,7 +164,7 @@ def _same_text(message: Post, mail: dict[Post, str], threshold: float) -> _Repea
 
 
 def _pointer(
-    state: State, memberships: dict[str, list[Membership]], message: Post, mail: dict[Post, str]
+    state: LogRows, memberships: dict[str, list[Membership]], message: Post, mail: dict[Post, str]
 ) -> _Repeat | None:
     """Return what was last said in the group this message points to; None if it points to none both are in."""
     text = message.text

@@ -8,12 +8,15 @@ from typing import Any
 from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.builder.folders import agents_folder, load_agents, save_agents
 from intercom_nb.builder.panel import FolderPanel
+from intercom_nb.checks import wrong_type
 from intercom_nb.log.state import MemberState, state
 from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.cards import report_html
+from intercom_nb.members.own_code import functions_from
 from intercom_nb.service.service import InterComService
 from intercom_nb.texts.documents import split_documents, with_documents
 from intercom_nb.texts.instructions import WHOLE
+from intercom_nb.texts.names import checked_name
 
 __all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
 
@@ -111,7 +114,7 @@ class AgentBuilder:
 
     def __init__(self, path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> None:
         self.path = agents_folder(path)
-        self._tools = tuple(tools)
+        self._tools = tuple(functions_from(tools).values())
         self._panel: FolderPanel | None = None
 
     def __repr__(self) -> str:
@@ -141,6 +144,7 @@ class AgentBuilder:
         InvalidNameError
             If a new agent's name cannot be used.
         """
+        checked_name(name)
         there = self.agents if self.path.is_dir() and any(self.path.iterdir()) else []
         agent = next((one for one in there if one.name.casefold() == name.casefold()), None) or Agent(name)
         if description is not None:
@@ -178,6 +182,8 @@ class AgentBuilder:
         AgentFolderError
             If something in the folder is wrong; then nothing is done.
         """
+        if not isinstance(intercom, InterComService):
+            raise wrong_type("intercom", intercom, "a service")
         agents = self.agents
         report, edits = self._compare(agents, intercom)
         new = [agent for agent in agents if agent.name in report.of("new")]

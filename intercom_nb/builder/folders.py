@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.checks import checked_flag, checked_path, wrong_type
 from intercom_nb.contact_policies import policy_from
 from intercom_nb.environment import setting
 from intercom_nb.errors import AgentFolderError, InterComError, listed
 from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, has_made_id
+from intercom_nb.members.own_code import functions_from
 from intercom_nb.routing.chat_tools import check_tools
 from intercom_nb.texts.documents import ALL_BYTES, check_document, split_documents, with_documents
 from intercom_nb.texts.instructions import WHOLE
 from intercom_nb.texts.names import code_name, nearest, slug
-from intercom_nb.tools import functions_by_name
 
 __all__ = ["agents_folder", "load_agents", "save_agents"]
 
@@ -45,7 +46,9 @@ _FIELDS = {
 
 def agents_folder(path: str | Path | None = None) -> Path:
     """Return the folder that a path, or else ``AGENTS_PATH``, names."""
-    return Path((path if path is not None else setting("AGENTS_PATH")) or "agents")
+    if path is None:
+        return Path(setting("AGENTS_PATH") or "agents")
+    return checked_path(path, "path", "the path of a folder of agents")
 
 
 def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> list[Agent]:
@@ -81,7 +84,7 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
     folder = agents_folder(path)
     if not folder.is_dir():
         raise AgentFolderError(folder, ["there is no such folder; give path=, or set AGENTS_PATH"])
-    functions, problems = functions_by_name(tools), _Problems()
+    functions, problems = functions_from(tools), _Problems()
     agents: dict[str, Agent] = {}
     for one in _folders(folder):
         agent = _agent(one, functions, problems)
@@ -261,12 +264,13 @@ def save_agents(agents: Iterable[Agent], path: str | Path, *, update: bool = Fal
     AgentFolderError
         If that cannot be done: everything that stands in the way, at once.
     """
-    root, problems = Path(path), _Problems()
+    agents = _checked_agents(agents)
+    root, problems = checked_path(path, "path", "the path of a folder to write"), _Problems()
+    checked_flag(update, "update")
     there = _folders(root) if root.is_dir() else []
     if there and not update:
         raise AgentFolderError(root, [f"it holds agents already ({listed(f.name for f in there)}); update=True"])
     homes = {str(_settings(one, problems).get("name", one.name)).casefold(): one for one in there}
-    agents = list(agents)
     n = max((int(one.name.split("_")[0]) for one in there if one.name.split("_")[0].isdecimal()), default=0)
     width = max(2, len(str(n + len(agents))))
     written: dict[Path, bytes] = {}
@@ -290,6 +294,17 @@ def save_agents(agents: Iterable[Agent], path: str | Path, *, update: bool = Fal
         raise AgentFolderError(root, problems)
     _write(folders, written)
     return folders
+
+
+def _checked_agents(agents: object) -> list[Agent]:
+    right = "agents: a list of them, intercom.agents or intercom.registry"
+    if isinstance(agents, str | bytes) or not isinstance(agents, Iterable):
+        raise wrong_type("agents", agents, right)
+    given = list(agents)
+    for agent in given:
+        if not isinstance(agent, Agent):
+            raise wrong_type("one of the agents", agent, right)
+    return given
 
 
 def _files(agent: Agent, folder: Path, problems: _Problems) -> Iterator[tuple[Path, bytes]]:

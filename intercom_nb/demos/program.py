@@ -10,6 +10,7 @@ from typing import Any
 
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.builder.folders import load_agents
+from intercom_nb.checks import checked_call, shown
 from intercom_nb.errors import InterComError
 from intercom_nb.log.thread_logs import file_name
 from intercom_nb.members.agent import Agent
@@ -43,8 +44,8 @@ def cast(demo: int) -> list[Agent]:
     >>> [agent.name for agent in cast(1)]
     ['Founder', 'Marketing Expert', 'Network Engineer']
     """
-    if demo not in _DEMOS:
-        msg = f"there is no demo {demo!r}; right would be 1 or 2"
+    if isinstance(demo, bool) or demo not in _DEMOS:
+        msg = f"there is no demo {shown(demo)}; right would be 1 or 2"
         raise ValueError(msg)
     with as_file(files("intercom_nb") / "casts" / f"demo_{demo}") as folder:
         return load_agents(folder)
@@ -70,6 +71,8 @@ def run(
     show : callable, optional
         Called with each line a person should see, as it comes.
     """
+    if show is not None:
+        checked_call(show, "show", "a function of one line, or None")
     where: Mapping[str, Any] = {} if logs is None else {"logs": logs}
     agents = cast(demo)
     with InterComService(f"demo_{demo}", model=model, **where) as intercom:

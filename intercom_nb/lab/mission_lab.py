@@ -1,13 +1,14 @@
 """MissionLab: change a mission, run the cast again, and see what became of it beside the run before."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
 from intercom_nb import demos
 from intercom_nb.analysis import delivery_counts, demo_goals
+from intercom_nb.checks import checked_flag, checked_path, checked_seconds, wrong_type
 from intercom_nb.errors import InterComError, LifecycleError, UnknownIdError
 from intercom_nb.lab.comparison import comparison
 from intercom_nb.lab.lab_run import LabRun
@@ -16,6 +17,7 @@ from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, agent_from, own_code_of
 from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import keep_output_out_of_cells
+from intercom_nb.service.options import Options
 from intercom_nb.service.service import InterComService
 from intercom_nb.texts.names import checked_text
 from intercom_nb.views import snapshot
@@ -66,9 +68,10 @@ class MissionLab:
         logs: str | Path | EllipsisType = ...,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
-        agents = demos.cast(cast) if isinstance(cast, int) else list(cast)
-        if not agents:
-            raise ValueError("a lab needs at least one agent; give some, or the number of a demo")
+        agents = demos.cast(cast) if isinstance(cast, int) else _checked_cast(cast)
+        Options(model=model, limits=limits)  # a wrong one is told now, not when it runs
+        if not isinstance(logs, EllipsisType):
+            checked_path(logs, "logs", "the path of a folder: a lab keeps its runs")
         self.cast = {agent.id: agent for agent in agents}
         self.runs: list[LabRun] = []
         self.trouble = ""
@@ -89,6 +92,7 @@ class MissionLab:
         UnknownIdError
             If nobody in the cast has this id or name.
         """
+        checked_text(agent, "agent")
         found = next((one for one in self.cast.values() if agent in (one.id, one.name)), None)
         if found is None:
             raise UnknownIdError(agent, self.cast, kind="agent")
@@ -113,6 +117,8 @@ class MissionLab:
         LifecycleError
             If a run is under way.
         """
+        timeout = None if timeout is None else checked_seconds(timeout, "timeout")
+        checked_flag(progress, "progress")
         if not self._at_work.acquire(blocking=False):
             raise LifecycleError("this lab is at work already; wait until that run has ended, or lab.stop() ends it")
         try:
@@ -217,6 +223,19 @@ class MissionLab:
     def _show(self) -> None:
         if self._panel is not None:
             self._panel.refresh()
+
+
+def _checked_cast(cast: object) -> list[Agent]:
+    right = "agents, or the number of a demo"
+    if isinstance(cast, str | bytes) or not isinstance(cast, Iterable):
+        raise wrong_type("cast", cast, right)
+    agents = list(cast)
+    for agent in agents:
+        if not isinstance(agent, Agent):
+            raise wrong_type("an agent of the cast", agent, right)
+    if not agents:
+        raise ValueError("a lab needs at least one agent; give some, or the number of a demo")
+    return agents
 
 
 def _goals(service: InterComService) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
+from intercom_nb.checks import checked_path, wrong_type
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.files import too_old
 from intercom_nb.log.schema import VERSION
@@ -39,8 +40,17 @@ class HasStore(Protocol):
 
 
 def store_of(log: HasStore) -> Store:
-    """Return the log of a service."""
-    return log._store  # noqa: SLF001 - the one door: a service's log is for readers, not for users
+    """Return the log of a service.
+
+    Raises
+    ------
+    TypeError
+        If it is no service.
+    """
+    found = getattr(log, "_store", None)  # the one door: a service's log is for readers, not for users
+    if not isinstance(found, Store):
+        raise wrong_type("source", log, "a service, or the path of a log, as its .log names it")
+    return found
 
 
 @contextmanager
@@ -68,7 +78,11 @@ def path_of(log: HasStore | str | Path) -> Path:
     LogError
         If it is not there.
     """
-    path = Path(log) if isinstance(log, str | Path) else Path(str(store_of(log).path))
+    path = (
+        checked_path(log, "path", "a service, or the path of a log")
+        if isinstance(log, str | Path)
+        else Path(str(store_of(log).path))
+    )
     if not path.is_file():
         raise LogError(path, "there is no such log; give a service, or the path that its .log names")
     return path

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from intercom_nb.agent_spec import AgentSpec, Mail
+from intercom_nb.checks import Told, checked_flag
 from intercom_nb.contact_policies import ContactPolicy, checked_contacts, policy_text
 from intercom_nb.errors import LifecycleError
 from intercom_nb.limits import Limits, Spent
@@ -22,7 +23,7 @@ from intercom_nb.tools import Tool
 __all__ = ["Agent", "agent_from", "become", "check_free", "has_made_id", "join", "own_code_of"]
 
 
-class Agent:
+class Agent(Told):
     """One assistant: instructions, tools and a description, and one conversation.
 
     A value until it is added to an `InterComService`; from then on it runs there, on the service's loop, whenever
@@ -263,6 +264,7 @@ class Agent:
 
     def init(self, begin: bool = True) -> None:  # noqa: FBT001, FBT002 - the seed's signature
         """Start it (and the service it belongs to) and, if asked, set it to work with the word *Begin*."""
+        checked_flag(begin, "begin")
         self._belongs_to().start()
         if begin:
             self.begin()

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.checks import wrong_type
 from intercom_nb.contact_policies import ContactPolicy, policy_from
+from intercom_nb.errors import InvalidToolError
 from intercom_nb.models import Assistant, ModelChoice
 from intercom_nb.texts.names import code_name
-from intercom_nb.tools import Tool
+from intercom_nb.tools import Tool, functions_by_name
 
-__all__ = ["OwnCode", "missing_code", "own_code", "tools_from"]
+__all__ = ["OwnCode", "functions_from", "missing_code", "own_code", "tools_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,27 @@ def tools_from(functions: Iterable[Callable[..., Any]]) -> tuple[Tool, ...]:
         If one cannot be a tool.
     """
     if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
-        msg = f"tools={functions!r}: it should be a list of functions, such as [look_up]"
-        raise TypeError(msg)
+        raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
     return tuple(Tool(function) for function in functions)
+
+
+def functions_from(functions: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    """Return the functions that settings name, by name; what cannot be a tool may still choose contacts.
+
+    Raises
+    ------
+    TypeError
+        If it is no list of functions.
+    InvalidToolError
+        If one cannot be called, or has no name to be called by.
+    """
+    if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
+        raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
+    given = tuple(functions)
+    for function in given:
+        if not callable(function) or not str(getattr(function, "__name__", "")).isidentifier():  # type: ignore[redundant-expr]
+            raise InvalidToolError(function, "settings name a function, so it needs a name; write it with def")
+    return functions_by_name(given)
 
 
 def missing_code(spec: AgentSpec, functions: Mapping[str, Callable[..., Any]]) -> list[str]:

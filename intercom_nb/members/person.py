@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.checks import Told, wrong_type
 from intercom_nb.members.owner import Owner
 from intercom_nb.messages import Message
 from intercom_nb.texts.names import checked_name, slug
@@ -10,7 +11,7 @@ from intercom_nb.texts.names import checked_name, slug
 __all__ = ["Person"]
 
 
-class Person:
+class Person(Told):
     """A person among the agents, made by `InterComService.add_person`.
 
     Agents see a person in their chat lists and write as they do to each other. Nobody waits for a person: what
@@ -25,6 +26,8 @@ class Person:
     """
 
     def __init__(self, spec: AgentSpec, owner: Owner, *, id_is_made: bool = False) -> None:
+        if not isinstance(spec, AgentSpec):
+            raise wrong_type("Person's spec", spec, "a spec; a service makes its persons: intercom.add_person(name)")
         self.spec = spec
         self.id_is_made = id_is_made
         self._owner = owner

@@ -1,9 +1,11 @@
 """What model calls cost: a price list that can be overridden, and an unknown price that stays unknown."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
+from intercom_nb.checks import shown
 from intercom_nb.models.model import Model
 from intercom_nb.models.values import Reply, Usage
 
@@ -38,8 +40,8 @@ class Price:
             object.__setattr__(self, "cached", self.input)
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                msg = f"Price({field.name}={value!r}): it should be US dollars per million tokens, 0 or more"
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+                msg = f"Price({field.name}={shown(value)}): it should be US dollars per million tokens, 0 or more"
                 raise ValueError(msg)
 
     def usd(self, usage: Usage) -> float | None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
+from intercom_nb.checks import wrong_type
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
-from intercom_nb.texts.names import code_text
+from intercom_nb.texts.names import checked_text, code_text
 from intercom_nb.tools import ToolCall
 
 __all__ = [
@@ -65,10 +66,10 @@ def model_text(model: object) -> str | None:
     if isinstance(model, str):
         if not model.strip():
             raise ValueError(f"model={model!r}: it should be the name of a model, such as 'gpt-5-mini' or 'offline'")
-        return model
+        return checked_text(model, "model")
     if isinstance(model, Assistant) and not isinstance(model, type):
         return model.model if model.model == OFFLINE_MODEL else code_text(model.model)
-    raise TypeError(f"model={model!r}: it should be the name of a model, an assistant, or None")
+    raise wrong_type("model", model, "the name of a model, an assistant, or None")
 
 
 def without_credentials(base_url: str | None) -> str | None:

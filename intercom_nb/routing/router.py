@@ -8,6 +8,7 @@ and added the facts that say so.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from intercom_nb.checks import shown
 from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.errors import ChatRuleError, listed
 from intercom_nb.log.facts import (
@@ -24,7 +25,7 @@ from intercom_nb.log.facts import (
 from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent
-from intercom_nb.members.chat import Chat
+from intercom_nb.members.chat import Chat, name_admin
 from intercom_nb.members.owner import Owner
 from intercom_nb.members.registry import Member
 from intercom_nb.messages import Message
@@ -204,8 +205,8 @@ class Router:
         admin = self._registry.member(admin_id)
         title = checked_name(name, kind="chat")
         about = clean(str(description))
-        if isinstance(agent_ids, str):
-            msg = f"agent_ids should be a list of ids, not the text {agent_ids!r}"
+        if isinstance(agent_ids, str | bytes) or not isinstance(agent_ids, Iterable):
+            msg = f"agent_ids should be a list of ids, not {shown(agent_ids)}"
             raise ChatRuleError(msg)
         members = {member.id: member for member in [admin, *(self._registry.member(i, admin.id) for i in agent_ids)]}
         if len(members) < _FEWEST:
@@ -281,7 +282,7 @@ class Router:
         self._take_out(tx, chat, member)
         tx.note("member_left", f"{member.id} left {chat.id}", by_id=member.id, agent_id=member.id, chat_id=chat.id)
         if chat.admin_id == member.id and chat.roster:
-            chat.admin_id = next(iter(chat.roster))
+            name_admin(chat, next(iter(chat.roster)))
             tx.add(AdminLeft(chat.id, tx.seq()), AdminNamed(chat.id, chat.admin_id, tx.seq()))
             text = f"{chat.admin_id} is now the admin of {chat.id}"
             tx.note("admin_changed", text, agent_id=chat.admin_id, chat_id=chat.id)

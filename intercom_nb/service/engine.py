@@ -353,7 +353,7 @@ class Engine(Owner):
     ) -> Message:
         """Accept a message; return once it is in the log."""
         with self.transaction() as tx:
-            accepted = None if key is None else self._accepted(checked_text(key, "key"))
+            accepted = None if key is None else self._accepted(_checked_key(key))
             if accepted is None:
                 accepted = self.router.post(tx, message, receiver_id, sender_id, key=key)
                 if key is not None:
@@ -465,3 +465,10 @@ class Engine(Owner):
             self.notes.close()
             self.contacts.finder.close()
             self.log.close()
+
+
+def _checked_key(key: object) -> str:
+    text = checked_text(key, "key")
+    if not text.strip():
+        raise ValueError(f"key={text!r}: it is empty; it should be a text that no other message has, or None")
+    return text

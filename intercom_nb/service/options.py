@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from intercom_nb.agent_spec import checked_context, checked_flag
+from intercom_nb.agent_spec import checked_context
+from intercom_nb.checks import checked_flag, checked_path, checked_whole, shown, wrong_type
 from intercom_nb.contact_policies import ContactPolicy, checked_contacts, policy_from, policy_text
 from intercom_nb.contacts.rule import MayContact
 from intercom_nb.limits import Limits
@@ -24,6 +25,7 @@ from intercom_nb.texts.names import checked_text, code_name, code_text
 __all__ = ["Options"]
 
 _NOT_KEPT = ("api_key", "client", "play")  # keys never enter a log, and a client or a recording is no plain value
+_ADDRESS = "the address of a server, such as 'http://127.0.0.1:8000/v1'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,41 +98,39 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _wrong(name: str, value: object, right: str) -> TypeError:
-    return TypeError(f"{name}={value!r}: it should be {right}")
-
-
 def _checked_limits(limits: object) -> Limits:
     if not isinstance(limits, Limits):
-        raise _wrong("limits", limits, "Limits(tokens=…, usd=…, runs=…)")
+        raise wrong_type("limits", limits, "Limits(tokens=…, usd=…, runs=…)")
     return limits
 
 
 def _checked_count(name: str, least: int) -> Callable[[Any], int]:
-    def checked(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _wrong(name, value, f"a whole number of {least} or more")
-        if value < least:
-            raise ValueError(f"{name}={value!r}: it should be {least} or more")
-        return value
-
-    return checked
+    return lambda value: checked_whole(value, name, least=least)
 
 
 def _checked_timeout(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong("timeout", value, "a number of seconds above 0")
+        raise wrong_type("timeout", value, "a number of seconds above 0")
     if not value > 0 or math.isnan(value):
-        raise ValueError(f"timeout={value!r}: it should be a number of seconds above 0")
+        raise ValueError(f"timeout={shown(value)}: it should be a number of seconds above 0")
     return value
 
 
 def _checked_optional(name: str, right: str) -> Callable[[Any], str | None]:
     def checked(value: object) -> str | None:
         if value is not None and not (isinstance(value, str) and value.strip()):
-            raise _wrong(name, value, right)
+            raise wrong_type(name, value, right)
+        if value is not None and not checked_text(value, name).isprintable():
+            raise ValueError(f"{name}={shown(value)}: it has a line break or a control character; it should be {right}")
         return value
 
+    return checked
+
+
+def _checked_address(value: object) -> str | None:
+    checked = _checked_optional("base_url", _ADDRESS)(value)
+    if checked is not None and not checked.strip().startswith(("http://", "https://")):
+        raise ValueError(f"base_url={shown(without_credentials(checked))}: it should be {_ADDRESS}")
     return checked
 
 
@@ -142,41 +142,42 @@ def _checked_model(model: Any) -> ModelChoice:
 
 def _checked_client(client: object) -> AsyncOpenAI | None:
     if client is not None and not isinstance(client, AsyncOpenAI):
-        raise _wrong("client", client, "an openai.AsyncOpenAI")
+        raise wrong_type("client", client, "an openai.AsyncOpenAI")
     return client
 
 
-def _checked_play(play: object) -> str | Path | None:
-    if play is not None and not isinstance(play, str | Path):
-        raise _wrong("play", play, "the path of a log, or of its text")
-    return play
+def _checked_tape(name: str) -> Callable[[Any], str | Path | None]:
+    def checked(value: Any) -> str | Path | None:
+        return None if value is None else checked_path(value, name, "the path of a log, or of its text")
+
+    return checked
 
 
 def _checked_chat_list(chat_list: object) -> str:
     if chat_list not in ("newest", "every"):
-        raise ValueError(f"chat_list={chat_list!r}: it should be 'newest' or 'every'")
+        raise ValueError(f"chat_list={shown(chat_list)}: it should be 'newest' or 'every'")
     return str(chat_list)
 
 
 def _checked_prices(prices: object) -> Mapping[str, Price]:
     right = "a dict of models' names and prices: {'my-model': Price(input=1, output=4)}"
     if not isinstance(prices, Mapping):
-        raise _wrong("prices", prices, right)
+        raise wrong_type("prices", prices, right)
     for name, price in prices.items():
         if not isinstance(name, str) or not isinstance(price, Price):
-            raise _wrong(f"prices[{name!r}]", price, f"a Price in {right}")
+            raise wrong_type(f"prices[{name!r}]", price, f"a Price in {right}")
     return MappingProxyType(dict(prices))
 
 
 def _checked_rule(rule: object) -> Any:
     if rule is not None and not callable(rule):
-        raise _wrong("may_contact", rule, "a function of an agent and a member, or None")
+        raise wrong_type("may_contact", rule, "a function of an agent and a member, or None")
     return rule
 
 
 def _checked_tags(tags: object) -> Mapping[str, str]:
     if not isinstance(tags, Mapping) or not all(isinstance(part, str) for pair in tags.items() for part in pair):
-        raise _wrong("tags", tags, "a dict of texts, such as {'condition': 'a'}")
+        raise wrong_type("tags", tags, "a dict of texts, such as {'condition': 'a'}")
     for part in tags.items():
         checked_text(" ".join(part), "tags")
     return MappingProxyType(dict(tags))
@@ -184,10 +185,10 @@ def _checked_tags(tags: object) -> Mapping[str, str]:
 
 _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "model": _checked_model,
-    "base_url": _checked_optional("base_url", "the address of a server, such as 'http://127.0.0.1:8000/v1'"),
+    "base_url": _checked_address,
     "api_key": _checked_optional("api_key", "a key, as a text"),
     "client": _checked_client,
-    "play": _checked_play,
+    "play": _checked_tape("play"),
     "settings": ModelSettings.of,
     "limits": _checked_limits,
     "max_concurrency": _checked_count("max_concurrency", 1),

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from intercom_nb.checks import checked_flag, checked_seconds
 from intercom_nb.errors import LifecycleError, RecordingError
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.model_settings import ModelSettings
@@ -191,6 +192,8 @@ class Running:
         RecordingError
             If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
         """
+        timeout = None if timeout is None else checked_seconds(timeout, "timeout")
+        checked_flag(progress, "progress")
         if self._engine.runtime.here():
             msg = "wait() would wait for itself here; an async tool uses `await intercom.quiet()` or, better, neither"
             raise LifecycleError(msg)

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
+from intercom_nb.checks import Told, checked_call, checked_path, checked_whole, shown
 from intercom_nb.contact_policies import ContactPolicy
 from intercom_nb.contacts.rule import MayContact
 from intercom_nb.environment import setting
@@ -28,7 +29,7 @@ from intercom_nb.texts.names import checked_name, checked_text
 __all__ = ["InterComService"]
 
 
-class InterComService(Display):
+class InterComService(Told, Display):
     """Agents that talk to each other by tool calls, and the log of everything they said.
 
     Agents run on a thread of the service's own, beside whatever the cells of a notebook are doing. Every method may
@@ -317,7 +318,7 @@ class InterComService(Display):
         """
         for agent in agents:
             if not isinstance(agent, Agent):
-                msg = f"add() takes agents, not {agent!r}; for a person, call add_person(name)"  # type: ignore[unreachable]
+                msg = f"add() takes agents, not {shown(agent)}; for a person, call add_person(name)"  # type: ignore[unreachable]
                 raise TypeError(msg)
             check_free(agent, self._engine)
             self._engine.check_agent(agent.spec, own_code_of(agent))
@@ -369,9 +370,7 @@ class InterComService(Display):
         >>> intercom.search("who can advertise it?", limit=1)
         [<Agent Marketing Expert (marketing-expert), idle>]
         """
-        if isinstance(limit, bool) or not isinstance(limit, int):
-            msg = f"limit={limit!r}: it should be a whole number, of how many to return at most"
-            raise TypeError(msg)
+        checked_whole(limit, "limit")
         with self._engine.log.lock:
             return self._engine.contacts.search(checked_text(query, "query"), limit)
 
@@ -417,10 +416,11 @@ class InterComService(Display):
         UnknownIdError, InvalidNameError, ChatRuleError
             If a member is unknown, the name cannot be used, or there are fewer than three members.
         """
+        about = checked_text(description, "description")
         with self._engine.transaction() as tx:
             if message is not None:
                 check_message(message)
-            chat = self._engine.router.create_chat(tx, admin_id, agent_ids, name=name, description=description)
+            chat = self._engine.router.create_chat(tx, admin_id, agent_ids, name=name, description=about)
             if message is not None:
                 self._engine.router.post(tx, message, chat.id, admin_id)
         tx.wait()
@@ -466,7 +466,7 @@ class InterComService(Display):
         Called on the service's own thread, in order, once the message is in the log and while the service runs. Keep
         it short: agents wait meanwhile. What it raises goes to the log of the ``logging`` module.
         """
-        return self._engine.listeners.add(checked_call(call))
+        return self._engine.listeners.add(checked_call(call, "call", "a function of one argument, the message"))
 
     def on_delta(self, call: Callable[[Delta], object]) -> Callable[[], None]:
         """Call a function with every piece of a model's answer as it arrives; returns the function that ends this.
@@ -475,35 +475,16 @@ class InterComService(Display):
         the completed answer, and one that broke off begins anew (`Delta.attempt`). Models are asked to stream only
         while somebody listens; one that cannot tells nothing.
         """
-        return self._engine.hear(checked_call(call))
-
-
-def checked_call(call: Any) -> Callable[[Any], object]:
-    """Return a function that can be called with one thing.
-
-    Raises
-    ------
-    TypeError
-        If it cannot be called.
-    """
-    if not callable(call):
-        msg = f"{call!r} cannot be called: give a function of one argument"
-        raise TypeError(msg)
-    found: Callable[[Any], object] = call
-    return found
+        return self._engine.hear(checked_call(call, "call", "a function of one argument, the piece"))
 
 
 def _checked_folder(logs: object) -> Path | None:
     if isinstance(logs, EllipsisType):
         return Path(setting("THREAD_LOGS_PATH") or "logs")
-    if logs is not None and not isinstance(logs, str | Path):
-        msg = f"logs={logs!r}: it should be the path of a folder, or None to keep the log in memory"
-        raise TypeError(msg)
-    return None if logs is None else Path(logs)
+    return (
+        None if logs is None else checked_path(logs, "logs", "the path of a folder, or None to keep the log in memory")
+    )
 
 
 def _checked_path(path: object) -> Path:
-    if not isinstance(path, str | Path):
-        msg = f"path={path!r}: it should be the path of a log, as intercom.log names it"
-        raise TypeError(msg)
-    return Path(path)
+    return checked_path(path, "path", "the path of a log, as intercom.log names it")

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from intercom_nb.checks import wrong_type
 from intercom_nb.errors import InvalidNameError
 
 __all__ = [
@@ -44,8 +45,7 @@ def checked_text(text: object, what: str) -> str:
         If it holds half a character (a lone surrogate).
     """
     if not isinstance(text, str):
-        msg = f"{what}={text!r}: it should be a str"
-        raise TypeError(msg)
+        raise wrong_type(what, text, "a str")
     if clean(text) != text:
         msg = f"{what} holds half a character (a lone surrogate), which no file can keep: {ascii(text)[:60]}"
         raise ValueError(msg)

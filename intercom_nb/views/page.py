@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from intercom_nb.checks import checked_file
 from intercom_nb.log.reading import HasStore, Query, querying
 from intercom_nb.views.feed import TEXTS, all_facts, texts_between
 from intercom_nb.views.widget import bundle
@@ -58,6 +59,7 @@ def to_html(source: HasStore | str | Path, path: str | Path) -> Path:
     >>> to_html(intercom, intercom.log.with_suffix(".html")).suffix
     '.html'
     """
+    written = checked_file(path, "path")
     with querying(source) as query:
         facts = all_facts(query)
         parts = [_part(query, facts["messages"][n : n + TEXTS]) for n in range(0, len(facts["messages"]), TEXTS)]
@@ -79,7 +81,6 @@ def to_html(source: HasStore | str | Path, path: str | Path) -> Path:
         parts="\n".join(parts),
         script=script,
     )
-    written = Path(path)
     with written.open("w", encoding="utf-8", newline="\n") as file:
         file.write(page)
     return written

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from intercom_nb.errors import InterComError, LogError
 from intercom_nb.log.reading import Query, querying, store_of
+from intercom_nb.texts.names import checked_text
 from intercom_nb.views.actions import do
 from intercom_nb.views.answers import answer
 from intercom_nb.views.before import Before
@@ -54,7 +55,7 @@ class View(metaclass=_OneOfEach):
     part: ClassVar[str]
 
     def __init__(self, source: Shown | str | Path, focus: str = "") -> None:
-        self.focus = focus
+        self.focus = checked_text(focus, "focus")
         self.changed = Changed()
         self.closed = False
         self._log: Path | None = Path(source) if isinstance(source, str | Path) else store_of(source).path

@@ -45,6 +45,7 @@ COLLECTIONS = ([], {}, (1, 2))
 # What is wrong where something of this kind belongs.
 NO_TEXT = (None, *NUMBERS, True, *THINGS, [], {}, SURROGATE)
 NO_OPTIONAL_TEXT = NO_TEXT[1:]
+NO_CALL = NO_TEXT[:-1]  # what a model writes may hold half a character
 NO_NAME = (*NO_TEXT, "", " ", "two\nlines", HUGE)
 NO_ID = (*NO_OPTIONAL_TEXT, "", " ", "two words", "chat-1", HUGE)
 NO_MEMBER = (None, 5, True, b"x", object(), [], Agent, "", " ", "nobody", SURROGATE, HUGE)
@@ -54,14 +55,41 @@ NO_COUNT = ("1", "", math.nan, math.inf, -1, 1.5, True, b"x", [], {}, object(), 
 NO_OPTIONAL_COUNT = (*NO_COUNT, 0)
 NO_SECONDS = ("x", "1", math.nan, -1, True, b"x", [], {}, object(), lambda: None, Agent)
 NO_LIMITS = (100_000, 5, -1, "1", b"x", True, [], {}, {"usd": 1}, object(), lambda: None, Limits)
-NO_SETTINGS = (5, "hot", b"x", True, [], [1], object(), lambda: None, Agent, {"temprature": 1}, {"temperature": 5}, {1: 2})
+NO_SETTINGS = (
+    5,
+    "hot",
+    b"x",
+    True,
+    [],
+    [1],
+    object(),
+    lambda: None,
+    Agent,
+    {"temprature": 1},
+    {"temperature": 5},
+    {1: 2},
+)
 NO_MODEL = (5, -1, True, "", " ", b"x", [], {}, object(), lambda: None, ScriptedAssistant, SURROGATE)
 NO_PATH = (5, -1, True, "", " ", b"x", [], {}, object(), lambda: None, Path, "nul\0", SURROGATE, HUGE)
 NO_FUNCTION = (None, 5, -1, True, "x", "", b"x", [], {}, object())
 NO_TOOLS = (5, True, "look_up", b"x", {}, object(), lambda: None, [5], [None], ["look_up"], [lambda: None])
 NO_CONTACTS = (-1, 0, True, math.nan, 1.5, "", " ", "a//b", b"x", {}, object(), [5], [None], SURROGATE)
 NO_TEXTS = (5, "a", b"x", True, [], [1], object(), {"a": 1}, {1: "a"}, {"a": SURROGATE})
-NO_SOURCE = (None, 5, -1, math.nan, True, b"x", {}, object(), lambda: None, InterComService, "", "nowhere.db", SURROGATE)
+NO_SOURCE = (
+    None,
+    5,
+    -1,
+    math.nan,
+    True,
+    b"x",
+    {},
+    object(),
+    lambda: None,
+    InterComService,
+    "",
+    "nowhere.db",
+    SURROGATE,
+)
 NO_SOURCE = (*NO_SOURCE, HUGE, "nul\0", [5], [None], (1, 2))
 NO_BY = (None, 0, -1, 1.5, math.nan, True, "", "tem", b"x", [], {}, object(), Agent)
 NO_CHOICE = (None, 5, True, "", "tem", b"x", [], {}, object(), Agent)
@@ -76,12 +104,16 @@ class Wrong(NamedTuple):
     call: Callable[[SimpleNamespace, Any], object]
 
 
-def by_name(parameter: str, values: tuple[Any, ...], make: Callable[..., object], /, *given: Any, **others: Any) -> Wrong:
+def by_name(
+    parameter: str, values: tuple[Any, ...], make: Callable[..., object], /, *given: Any, **others: Any
+) -> Wrong:
     """Return a parameter that is given by its name, of something that needs no service."""
     return Wrong(parameter, values, lambda _, value: make(*given, **{**others, parameter: value}))
 
 
-def method(of: Callable[[SimpleNamespace], Any], name: str, parameter: str, values: tuple[Any, ...], /, **others: Any) -> Wrong:
+def method(
+    of: Callable[[SimpleNamespace], Any], name: str, parameter: str, values: tuple[Any, ...], /, **others: Any
+) -> Wrong:
     """Return a parameter of a method."""
     return Wrong(parameter, values, lambda w, value: getattr(of(w), name)(**{**others, parameter: value}))
 
@@ -167,7 +199,7 @@ def frames_of(name: str) -> list[Wrong]:
     """Return the parameters of a function that reads a log."""
     function = getattr(intercom_nb, name)
     wrong = [Wrong("source", NO_SOURCE, lambda _, value: function(value))]
-    if name.endswith("_df") and name != "replies_df" or name == "read_frames":
+    if (name.endswith("_df") and name != "replies_df") or name == "read_frames":
         wrong.append(Wrong("strict", NO_FLAG, lambda w, value: function(w.intercom, strict=value)))
     return wrong
 
@@ -227,7 +259,7 @@ TABLE: dict[str, list[Wrong]] = {
         method(there, "send_message", "receiver_id", NO_MEMBER, message="Hi"),
         method(there, "send_message", "sender_id", NO_MEMBER_OR_ALL, message="Hi", receiver_id="ann"),
         method(there, "send_message", "key", (*NO_OPTIONAL_TEXT, "", " "), message="Hi", receiver_id="ann"),
-        method(there, "create_chat", "agent_ids", (None, 5, "ann", b"x", object(), [], [5], ["bob"], {}, HUGE), **{**CHAT}),
+        method(there, "create_chat", "agent_ids", (None, 5, "ann", b"x", object(), [], [5], ["bob"], {}, HUGE), **CHAT),
         method(there, "create_chat", "name", NO_NAME, **CHAT),
         method(there, "create_chat", "description", NO_TEXT, **CHAT),
         method(there, "create_chat", "admin_id", NO_MEMBER, **CHAT),
@@ -279,9 +311,9 @@ TABLE: dict[str, list[Wrong]] = {
         by_name("cached", (*NO_SECONDS, math.inf), Price, input=1, output=1),
     ],
     "call": [
-        Wrong("tool", NO_TEXT, lambda _, value: call(value)),
-        Wrong("tool", NO_TEXT, lambda _, value: Call(value, {})),
-        Wrong("arguments", (None, 5, "x", b"x", [], object(), {1: 2}), lambda _, value: Call("send_message", value)),
+        Wrong("tool", NO_CALL, lambda _, value: call(value)),
+        Wrong("tool", NO_CALL, lambda _, value: Call(value, {})),
+        Wrong("arguments", (None, 5, b"x", [], object(), {1: 2}), lambda _, value: Call("send_message", value)),
     ],
     "Fail": [
         by_name("status", ("500", None, -1, 0, 1_000, math.nan, True, b"x", [], object()), Fail),
@@ -376,6 +408,12 @@ TABLE: dict[str, list[Wrong]] = {
 CALLS = sum(len(wrong.values) for wrongs in TABLE.values() for wrong in wrongs)
 
 
+def greet(request: dict[str, Any]) -> Any:
+    """Answer as an agent that writes to another one whenever somebody has written to it."""
+    news = request["input"][-1].get("role") == "user"
+    return call("send_message", chat_id="bob", message="Hello") if news else "Sent."
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """Give a service with three members and a group, a finished log, a lab, and a folder of agents."""
@@ -384,7 +422,7 @@ def world(tmp_path: Path) -> Iterator[SimpleNamespace]:
     folder, empty = tmp_path / "agents", tmp_path / "empty"
     empty.mkdir()
     save_agents([Agent("Cat", mission="Sleep.")], folder)
-    model = ScriptedAssistant({"Ann": [call("send_message", chat_id="bob", message="Hello"), "Sent."]})
+    model = ScriptedAssistant({"Ann": greet})
     with InterComService("wrong", model=model, logs=tmp_path / "logs") as intercom:
         intercom.add(Agent("Ann"), Agent("Bob"), Agent("Eve"))
         you = intercom.add_person("You")
@@ -427,7 +465,9 @@ def fault(world: SimpleNamespace, wrong: Wrong, value: Any) -> str:
         return told + f"is raised elsewhere: {type(error).__name__}: {sentence[:200]}"
     if not 10 < len(sentence) < LONGEST or "\n" in sentence:
         return told + f"is told in no sentence that can be read: {len(sentence)} characters, {sentence[:100]!r}"
-    if any(words in sentence for words in ("has no attribute", "not supported between", "is not iterable", "subscript")):
+    if any(
+        words in sentence for words in ("has no attribute", "not supported between", "is not iterable", "subscript")
+    ):
         return told + f"is told in Python's words: {sentence[:200]}"
     return ""
 

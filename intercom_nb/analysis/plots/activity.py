@@ -3,11 +3,11 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from intercom_nb.analysis.activity import activity_of
+from intercom_nb.analysis.activity import activity_of, length_us
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.plots.canvas import GREY, canvas, finish, label, most, note
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import read_state
+from intercom_nb.analysis.rows import read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,9 @@ def plot_activity(
     """
     from matplotlib.ticker import MaxNLocator
 
-    state = read_state(source, until)
+    if window is not None:
+        length_us(window)
+    state = read_rows(source, until)
     drawn = canvas(ax, 3.6)
     if not state.said:
         return note(drawn, "Nobody has said anything yet.")

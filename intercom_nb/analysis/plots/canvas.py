@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from intercom_nb.checks import wrong_type
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -44,8 +46,11 @@ _LAST_RESORT = "Last Resort High-Efficiency"
 def canvas(ax: "Axes | None", height: float) -> "Axes":
     """Return the axes given, or those of a new figure, `height` inches high."""
     import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
 
     if ax is not None:
+        if not isinstance(ax, Axes):
+            raise wrong_type("ax", ax, "axes of matplotlib, as plt.subplots() returns them")
         return ax
     _, made = plt.subplots(figsize=(WIDTH, height), layout="constrained")
     return made

@@ -7,7 +7,7 @@ from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.plots.activity import _MANY, _by_name
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import read_state
+from intercom_nb.analysis.rows import read_rows
 from intercom_nb.analysis.spending import cost_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def plot_cost(source: Source, *, ax: "Axes | None" = None, until: Until = None) 
     >>> plot_cost(intercom).figure is not None
     True
     """
-    state = read_state(source, until)
+    state = read_rows(source, until)
     frame = cost_of(state)
     agents, total = frame.iloc[:-1], frame.iloc[-1]
     shown = agents if len(agents) <= CROWD else _dearest(agents)

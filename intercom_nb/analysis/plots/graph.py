@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, dress, finish, label, listed, most, note
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import State, read_state
+from intercom_nb.analysis.rows import LogRows, read_rows
 from intercom_nb.analysis.teams import By
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None, un
     >>> plot_graph(intercom).get_title(loc="left")
     'Founder wrote most: 2 of 3 deliveries; nobody wrote to Network Engineer'
     """
-    return draw_graph(read_state(source, until).grouped(by), ax)
+    return draw_graph(read_rows(source, until).grouped(by), ax)
 
 
-def draw_graph(state: State, ax: "Axes | None") -> "Axes":
+def draw_graph(state: LogRows, ax: "Axes | None") -> "Axes":
     """Draw what `plot_graph` draws, of what has been read."""
     everybody, state = len(state.members), state.busiest(CROWD)
     ids = list(state.members)
@@ -81,7 +81,7 @@ def draw_graph(state: State, ax: "Axes | None") -> "Axes":
     return finish(drawn, title)
 
 
-def _title(state: State, counts: Counter[tuple[str, str]]) -> str:
+def _title(state: LogRows, counts: Counter[tuple[str, str]]) -> str:
     if not counts:
         return "Nobody has written to anybody"
     wrote = {name: sum(n for (sender, _), n in counts.items() if sender == one) for one, name in state.names.items()}
@@ -93,7 +93,7 @@ def _title(state: State, counts: Counter[tuple[str, str]]) -> str:
     return title + (f"; {nobody} wrote to {listed(alone.values())}" if alone else "")
 
 
-def _shown(state: State, counts: Counter[tuple[str, str]]) -> list[str]:
+def _shown(state: LogRows, counts: Counter[tuple[str, str]]) -> list[str]:
     """Return what stands beside each dot: a name; under a team's, how many are in it and what they wrote inside."""
     shown, few = [], len(state.members) <= _FEW
     for one, name in state.names.items():

@@ -8,7 +8,7 @@ from intercom_nb.analysis.plots.canvas import crowded, dress, label, note
 from intercom_nb.analysis.plots.graph import draw_graph
 from intercom_nb.analysis.plots.timeline import draw_timeline
 from intercom_nb.analysis.reading import Source
-from intercom_nb.analysis.rows import Post, State, read_state
+from intercom_nb.analysis.rows import LogRows, Post, read_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def overview_png(source: Source) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    state = read_state(source)
+    state = read_rows(source)
     everybody, state = len(state.members), state.busiest(_MOST)
     lanes = min(1.5 + 0.3 * len(state.members), 4.5)
     # A figure of its own, known to nobody else: no notebook shows it a second time, no other thread draws on it.
@@ -58,7 +58,7 @@ def overview_png(source: Source) -> bytes:
     return picture.getvalue()
 
 
-def _transcript(ax: "Axes", state: State) -> None:
+def _transcript(ax: "Axes", state: LogRows) -> None:
     """Write the newest messages, oldest of them first, each one with its first lines."""
     ax.set_axis_off()
     if not state.said:
@@ -93,7 +93,7 @@ def _transcript(ax: "Axes", state: State) -> None:
     dress(ax)
 
 
-def _heading(message: Post, state: State) -> str:
+def _heading(message: Post, state: LogRows) -> str:
     sender = label(state.names.get(message.sender_id or "", ""), 24)
     if message.chat_id is not None:
         return f"{sender} → group {label(state.chats[message.chat_id], 30)}"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from intercom_nb.analysis.plots.activity import time_unit
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import Delivery, Post, State, read_state
+from intercom_nb.analysis.rows import Delivery, LogRows, Post, read_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,10 +50,10 @@ def plot_timeline(source: Source, *, ax: "Axes | None" = None, until: Until = No
     >>> plot_timeline(intercom).figure is not None
     True
     """
-    return draw_timeline(read_state(source, until), ax)
+    return draw_timeline(read_rows(source, until), ax)
 
 
-def draw_timeline(state: State, ax: "Axes | None") -> "Axes":
+def draw_timeline(state: LogRows, ax: "Axes | None") -> "Axes":
     """Draw what `plot_timeline` draws, of what has been read."""
     everybody, state = len(state.members), state.busiest(CROWD)
     many = len(state.members) > _MANY
@@ -79,7 +79,7 @@ def draw_timeline(state: State, ax: "Axes | None") -> "Axes":
     return finish(drawn, _title(state, thinking) + crowded(len(state.members), everybody))
 
 
-def _thinking(state: State) -> _Spans:
+def _thinking(state: LogRows) -> _Spans:
     """Return when each agent's model was at work, in microseconds."""
     spans: _Spans = {agent_id: [] for agent_id in state.members}
     for step in state.steps:
@@ -88,7 +88,7 @@ def _thinking(state: State) -> _Spans:
     return spans
 
 
-def _waiting(state: State, end: float) -> _Spans:
+def _waiting(state: LogRows, end: float) -> _Spans:
     """Return when mail lay unread, in microseconds."""
     began = {run.run_id: run.began_at for run in state.runs}
     spans: _Spans = {agent_id: [] for agent_id in state.members}
@@ -101,7 +101,7 @@ def _waiting(state: State, end: float) -> _Spans:
     return spans
 
 
-def _lanes(ax: "Axes", state: State, thinking: _Spans, *, scale: tuple[float, float, float]) -> None:
+def _lanes(ax: "Axes", state: LogRows, thinking: _Spans, *, scale: tuple[float, float, float]) -> None:
     begin, end, unit = scale
     waiting, lanes = _waiting(state, end), {agent_id: lane for lane, agent_id in enumerate(state.members)}
     for agent_id, lane in lanes.items():
@@ -152,7 +152,7 @@ def _legend(ax: "Axes") -> None:
     ax.legend(handles=handles, loc="upper right", bbox_to_anchor=(1.0, below), ncols=3, frameon=False, fontsize=9)
 
 
-def _title(state: State, thinking: _Spans) -> str:
+def _title(state: LogRows, thinking: _Spans) -> str:
     thought = {name: sum(b - a for a, b in thinking[one]) / 1e6 for one, name in state.names.items()}
     pending = sum(delivery.state == "pending" for delivery in state.deliveries)
     waits = f"; {pending} still waiting to be read" if pending else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from intercom_nb.analysis.plots.activity import _MANY
 from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
 from intercom_nb.analysis.reading import Source, Until
-from intercom_nb.analysis.rows import read_state
+from intercom_nb.analysis.rows import read_rows
 from intercom_nb.analysis.teams import By
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def plot_who_to_whom(source: Source, *, by: By = "agent", ax: "Axes | None" = No
     >>> plot_who_to_whom(intercom).figure is not None
     True
     """
-    state = read_state(source, until).grouped(by)
+    state = read_rows(source, until).grouped(by)
     everybody, state = len(state.members), state.busiest(CROWD)
     names, order = list(state.names.values()), {agent_id: place for place, agent_id in enumerate(state.members)}
     drawn = canvas(ax, min(2.2 + 0.42 * len(names), 9.5))

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 import httpx2
 
+from intercom_nb.checks import checked_call, checked_flag, checked_seconds, checked_whole, shown, wrong_type
 from intercom_nb.models.offline.rules import Call, decide
 from intercom_nb.models.offline.wire import (
     Receive,
@@ -34,6 +35,7 @@ from intercom_nb.models.offline.wire import (
 )
 from intercom_nb.models.values import OFFLINE_MODEL
 from intercom_nb.texts.instructions import identity
+from intercom_nb.texts.names import checked_text
 
 __all__ = ["OFFLINE_MODEL", "Call", "Fail", "OfflineAssistant", "ScriptedAssistant", "ScriptedReply", "call"]
 
@@ -62,6 +64,16 @@ class Fail:
     hang: float = 0.0
     disconnect: bool = False
 
+    def __post_init__(self) -> None:
+        if not 100 <= checked_whole(self.status, "status") <= 599:  # noqa: PLR2004 - those that HTTP has
+            raise ValueError(f"status={self.status}: it should be a status of HTTP, such as 429 or 500")
+        if self.body is not None and not isinstance(self.body, str | dict):
+            raise wrong_type("body", self.body, "a str, a dict, or None")
+        if self.retry_after is not None:
+            checked_seconds(self.retry_after, "retry_after")
+        checked_seconds(self.hang, "hang")
+        checked_flag(self.disconnect, "disconnect")
+
 
 ScriptedReply: TypeAlias = (
     "str | Call | Fail | list[str | Call] | tuple[str | Call, ...] | Callable[[WireRequest], ScriptedReply]"
@@ -89,7 +101,7 @@ class _ResponsesApp:
     _called: str
 
     def __init__(self, delay: float = 0.0) -> None:
-        self.delay = delay
+        self.delay = checked_seconds(delay, "delay")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.label}>"
@@ -194,12 +206,12 @@ class ScriptedAssistant(_ResponsesApp):
     ) -> None:
         super().__init__(delay)
         self.requests: list[WireRequest] = []
-        self._default = default
+        self._default = None if default is None else checked_call(default, "default", "a function of the request")
         self._lock = threading.Lock()
         self._always: dict[str, Callable[[WireRequest], ScriptedReply]] = {}
         self._written: dict[str, Iterator[ScriptedReply]] = {}
         self._queued: defaultdict[str, deque[ScriptedReply]] = defaultdict(deque)
-        for name, given in (replies or {}).items():
+        for name, given in _checked_replies(replies).items():
             if callable(given):
                 self._always[name] = given
             else:
@@ -214,6 +226,7 @@ class ScriptedAssistant(_ResponsesApp):
         TypeError
             If one of them is no reply.
         """
+        checked_text(agent_name, "agent_name")
         for reply in replies:
             _check(reply)
         with self._lock:
@@ -221,6 +234,7 @@ class ScriptedAssistant(_ResponsesApp):
 
     def requests_of(self, agent_name: str) -> list[WireRequest]:
         """Return the requests received from one agent, oldest first."""
+        checked_text(agent_name, "agent_name")
         with self._lock:
             return [request for request in self.requests if identity(_instructions(request))[0] == agent_name]
 
@@ -235,6 +249,24 @@ class ScriptedAssistant(_ResponsesApp):
         return self._always.get(name) or self._default or "(nothing scripted)"
 
 
+def _checked_replies(replies: Any) -> Mapping[str, Any]:
+    """Return replies by agent; those of a list are checked now, those that are yet to be made when they are used."""
+    right = "a dict of agents' names and replies, such as {'Ann': ['Hello.']}"
+    if replies is None:
+        return {}
+    if not isinstance(replies, Mapping):
+        raise wrong_type("replies", replies, right)
+    for name, given in replies.items():
+        if not isinstance(name, str):
+            raise wrong_type("replies", replies, right)
+        if isinstance(given, list | tuple):
+            for reply in given:
+                _check(reply)
+        elif not callable(given) and not isinstance(given, str | Call | Fail | Iterable):
+            raise wrong_type(f"replies[{name!r}]", given, "a list of replies, or a function")
+    return replies
+
+
 def _check(reply: object) -> None:
     """Raise TypeError for anything that is no reply."""
     if isinstance(reply, list | tuple):
@@ -242,7 +274,7 @@ def _check(reply: object) -> None:
     else:
         is_reply = isinstance(reply, str | Call | Fail) or callable(reply)
     if not is_reply:
-        raise TypeError(f"a reply is a str, Call, Fail, a list of str and Call, or a function, not {reply!r}")
+        raise TypeError(f"a reply is a str, Call, Fail, a list of str and Call, or a function, not {shown(reply)}")
 
 
 async def _send_failure(send: Send, fail: Fail) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from intercom_nb.checks import wrong_type
 from intercom_nb.models.offline.past import Past, new_turns, outputs_note, read_past
 from intercom_nb.models.offline.words import (
     as_mission,
@@ -59,6 +60,13 @@ class Call:
 
     name: str
     arguments: dict[str, Any] | str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise wrong_type("the name of a call", self.name, "a tool's, as a str")
+        given = self.arguments
+        if not isinstance(given, str) and not (isinstance(given, dict) and all(isinstance(key, str) for key in given)):  # type: ignore[redundant-expr]
+            raise wrong_type("the arguments of a call", given, "a dict of the tool's arguments by name, or a str")
 
 
 def decide(instructions: str, items: Sequence[Any], tools: AbstractSet[str]) -> list[Call | str]:
