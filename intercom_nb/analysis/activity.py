@@ -79,7 +79,7 @@ def length_us(window: str) -> int:
     import pandas as pd
 
     if not isinstance(window, str):
-        raise wrong_type("window", window, "a length of time, such as '1s' or '5min'")  # type: ignore[unreachable]
+        raise wrong_type("window", window, "a length of time, such as '1s' or '5min'")
     try:
         microseconds = round(pd.Timedelta(window).total_seconds() * 1e6)
     except ValueError:  # no length of time, or none that is known ("NaT")

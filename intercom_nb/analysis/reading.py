@@ -53,7 +53,7 @@ def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> 
         found: Sequence[HasStore | str | Path] = sorted(path.glob("*.db"))
         if not found:
             raise LogError(path, "there is no log in this folder; logs end in .db")
-    elif isinstance(source, Sequence) and not isinstance(source, bytes):
+    elif isinstance(source, Sequence):
         found = source
     else:
         return {"": source}

@@ -219,7 +219,7 @@ def collapse(traffic: "nx.MultiDiGraph") -> "nx.DiGraph":
     import networkx as nx
 
     if not isinstance(traffic, nx.MultiDiGraph):
-        raise wrong_type("traffic", traffic, "a graph, as graph(intercom) returns it")  # type: ignore[unreachable]
+        raise wrong_type("traffic", traffic, "a graph, as graph(intercom) returns it")
     pairs = nx.DiGraph()
     pairs.add_nodes_from(traffic.nodes(data=True))
     for sender, receiver, edge in traffic.edges(data=True):

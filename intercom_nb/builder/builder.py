@@ -183,7 +183,7 @@ class AgentBuilder:
             If something in the folder is wrong; then nothing is done.
         """
         if not isinstance(intercom, InterComService):
-            raise wrong_type("intercom", intercom, "a service")  # type: ignore[unreachable]
+            raise wrong_type("intercom", intercom, "a service")
         agents = self.agents
         report, edits = self._compare(agents, intercom)
         new = [agent for agent in agents if agent.name in report.of("new")]

@@ -63,7 +63,7 @@ def functions_from(functions: Iterable[Callable[..., Any]]) -> dict[str, Callabl
         raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
     given = tuple(functions)
     for function in given:
-        if not callable(function) or not getattr(function, "__name__", "").isidentifier():
+        if not callable(function) or not str(getattr(function, "__name__", "")).isidentifier():  # type: ignore[redundant-expr]
             raise InvalidToolError(function, "settings name a function, so it needs a name; write it with def")
     return functions_by_name(given)
 

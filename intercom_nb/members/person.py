@@ -27,7 +27,7 @@ class Person(Told):
 
     def __init__(self, spec: AgentSpec, owner: Owner, *, id_is_made: bool = False) -> None:
         if not isinstance(spec, AgentSpec):
-            raise wrong_type("Person's spec", spec, "a spec; a service makes its persons: intercom.add_person(name)")  # type: ignore[unreachable]
+            raise wrong_type("Person's spec", spec, "a spec; a service makes its persons: intercom.add_person(name)")
         self.spec = spec
         self.id_is_made = id_is_made
         self._owner = owner

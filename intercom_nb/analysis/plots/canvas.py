@@ -50,7 +50,7 @@ def canvas(ax: "Axes | None", height: float) -> "Axes":
 
     if ax is not None:
         if not isinstance(ax, Axes):
-            raise wrong_type("ax", ax, "axes of matplotlib, as plt.subplots() returns them")  # type: ignore[unreachable]
+            raise wrong_type("ax", ax, "axes of matplotlib, as plt.subplots() returns them")
         return ax
     _, made = plt.subplots(figsize=(WIDTH, height), layout="constrained")
     return made

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import httpx2
 
-from intercom_nb.checks import checked_call, checked_flag, checked_seconds, checked_whole, shown, wrong_type
+from intercom_nb.checks import checked_flag, checked_seconds, checked_whole, shown, wrong_type
 from intercom_nb.models.offline.rules import Call, decide
 from intercom_nb.models.offline.wire import (
     Receive,
@@ -68,7 +68,7 @@ class Fail:
         if not 100 <= checked_whole(self.status, "status") <= 599:  # noqa: PLR2004 - those that HTTP has
             raise ValueError(f"status={self.status}: it should be a status of HTTP, such as 429 or 500")
         if self.body is not None and not isinstance(self.body, str | dict):
-            raise wrong_type("body", self.body, "a str, a dict, or None")  # type: ignore[unreachable]
+            raise wrong_type("body", self.body, "a str, a dict, or None")
         if self.retry_after is not None:
             checked_seconds(self.retry_after, "retry_after")
         checked_seconds(self.hang, "hang")
@@ -204,7 +204,9 @@ class ScriptedAssistant(_ResponsesApp):
     ) -> None:
         super().__init__(delay)
         self.requests: list[Request] = []
-        self._default = None if default is None else checked_call(default, "default", "a function of the request")
+        if default is not None:
+            _check(default)
+        self._default = default
         self._lock = threading.Lock()
         self._always: dict[str, Callable[[Request], Reply]] = {}
         self._written: dict[str, Iterator[Reply]] = {}
