@@ -74,13 +74,16 @@ class Steps:
 
     def take(self, tx: Transaction, state: AgentState, run: Run, chat_list: str | None = None) -> None:
         """Let a run read the pending mail, and what its agent is to be told besides."""
-        mail, state.inbox = state.inbox, []
+        mail, told = list(state.inbox), set[str]()
         guard = self._router.guard
         for key, text in self.budget.wrap_up(state) + ([] if guard is None else guard.remarks(state.agent.id)):
             if key not in state.told:
                 mail.append(self._router.remark(tx, text, state.agent.id, run.run_id, key=key))
-                state.told.add(key)
+                told.add(key)
         self._conversations.take(tx, state, run, mail, chat_list)
+        # Last: mail that could not be taken stays where it was, for the next try.
+        state.inbox = []
+        state.told |= told
 
     # -- thinking ---------------------------------------------------------------------------------------------------
 
