@@ -26,7 +26,7 @@ STAGES = {
 }
 
 
-class Bug(Exception):
+class Bug(Exception):  # noqa: N818 - what it is
     """What should never happen."""
 
 
