@@ -161,3 +161,7 @@ __all__ = [
     "tool_calls_df",
     "who_to_whom",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

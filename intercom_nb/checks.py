@@ -141,7 +141,7 @@ def checked_file(value: object, what: str) -> Path:
 def _longest_name(path: str) -> int | None:
     """Return the bytes of the longest name in a path; None if it cannot be written as bytes."""
     try:
-        return max(len(os.fsencode(part)) for part in Path(path).parts)
+        return max((len(os.fsencode(part)) for part in Path(path).parts), default=0)
     except UnicodeError:
         return None
 

@@ -13,6 +13,7 @@ from intercom_nb.errors import InvalidToolError
 from intercom_nb.texts.names import checked_text, code_name, code_text
 
 __all__ = [
+    "POLICY_WORDS",
     "ContactPolicy",
     "checked_contacts",
     "checked_team",
@@ -25,8 +26,8 @@ __all__ = [
 ContactPolicy = str | int | Iterable[str] | Callable[..., Iterable[Any]] | None
 """``everyone``, ``relevant``, ``team``, a team's name, a number (of the most relevant), a list, a function, or None."""
 
-_WORDS = ("everyone", "relevant", "team")
-_FORMS = f"one of {', '.join(_WORDS)}, the name of a team, a number, a list of ids, or a function"
+POLICY_WORDS = ("everyone", "relevant", "team")
+_FORMS = f"one of {', '.join(POLICY_WORDS)}, the name of a team, a number, a list of ids, or a function"
 _TEAM = re.compile(r"[\w.&+-]+( [\w.&+-]+)*(/[\w.&+-]+( [\w.&+-]+)*)*")
 _FUNCTION = re.compile(r"([^\W\d]\w*)\(\)")
 
@@ -43,11 +44,9 @@ def checked_team(team: object) -> str:
     """
     if not isinstance(team, str):
         raise TypeError(f"team={shown(team)}: it should be a str, such as 'design' or 'studio/design'")
-    if team and (not _TEAM.fullmatch(team) or team in _WORDS or team.isdecimal()):
-        msg = (
-            f"team={shown(team)}: it should be words joined by slashes, as 'studio/design'; none of {', '.join(_WORDS)}"
-        )
-        raise ValueError(msg)
+    if team and (not _TEAM.fullmatch(team) or team in POLICY_WORDS or team.isdecimal()):
+        right = f"words joined by slashes, as 'studio/design'; none of {', '.join(POLICY_WORDS)}"
+        raise ValueError(f"team={shown(team)}: it should be {right}")
     return team
 
 
@@ -67,9 +66,9 @@ def checked_contacts(contacts: ContactPolicy, *, named: bool = False) -> Contact
         If it is nothing of the kind.
     """
     if contacts is None or isinstance(contacts, str):
-        if contacts not in (None, *_WORDS) and not (contacts and checked_team(contacts)):
+        if contacts not in (None, *POLICY_WORDS) and not (contacts and checked_team(contacts)):
             raise ValueError(
-                f"contacts={shown(contacts)}: it should be one of {', '.join(_WORDS)}, or the name of a team"
+                f"contacts={shown(contacts)}: it should be one of {', '.join(POLICY_WORDS)}, or the name of a team"
             )
         return contacts
     if callable(contacts):

@@ -43,7 +43,7 @@ class Chat(Told):
 
     @property
     def id(self) -> str:
-        """Its id: ``chat-1``, ``chat-2``, and so on."""
+        """What it is written to by: ``chat-1``, ``chat-2``, and so on."""
         return self._id
 
     @property

@@ -187,6 +187,8 @@ class Scheduler:
             states = self._states.values() if agent_id is None else [self._states[agent_id]]
             failed = [(state, state.failed) for state in states if state.failed is not None and state.run is None]
             unable = [state for state in states if state.last == "failed" and state.failed is None and state.inbox]
+            for state in (*unable, *(state for state, _ in failed)):
+                state.last, state.error = "silent", ""  # that was before: how this ends is not known yet
             self._let_go_on(unable)
             if not failed:
                 return len(unable)

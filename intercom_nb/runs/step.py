@@ -76,13 +76,16 @@ class Steps:
         self, tx: Transaction, state: AgentState, run: Run, chat_list: str | None = None, *, most: int = ALL_MAIL
     ) -> None:
         """Let a run read the pending mail, or the oldest messages of it, and what its agent is to be told besides."""
-        mail, state.inbox = state.inbox[:most], state.inbox[most:]
+        mail, told = state.inbox[:most], set[str]()
         guard = self._router.guard
         for key, text in self.budget.wrap_up(state) + ([] if guard is None else guard.remarks(state.agent.id)):
             if key not in state.told:
                 mail.append(self._router.remark(tx, text, state.agent.id, run.run_id, key=key))
-                state.told.add(key)
+                told.add(key)
         self._conversations.take(tx, state, run, mail, chat_list)
+        # Last: mail that could not be taken stays where it was, for the next try.
+        state.inbox = state.inbox[most:]
+        state.told |= told
 
     # -- thinking ---------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.contacts.embeddings import Embeddings
+from intercom_nb.contacts.named import check_words, nobody_has
 from intercom_nb.contacts.rule import ContactRule
-from intercom_nb.errors import LifecycleError, LogError
+from intercom_nb.errors import LifecycleError, LogError, listed
 from intercom_nb.limits import Spent
 from intercom_nb.log.facts import AgentVersion, Halted, OptionSet, Resumed
 from intercom_nb.log.store import Store
@@ -124,6 +125,7 @@ class Engine(Owner):
         self.stopping = threading.RLock()
         self._halted_for: set[str] = set()  # what is to be written as over when it goes on
         self._keys: dict[str, Message] = {}
+        self._told_unknown: set[str] = set()  # names in policies of contacts that nobody has
         self._show = show
         lifecycle.watch(self._write_halt)
 
@@ -254,7 +256,15 @@ class Engine(Owner):
     # -- members ----------------------------------------------------------------------------------------------------
 
     def add(self, agents: Sequence[Agent]) -> None:
-        """Add agents that were checked."""
+        """Add agents that were checked.
+
+        Raises
+        ------
+        ValueError
+            If whom one of them is shown is a word misspelt.
+        """
+        teams = [agent.team for agent in (*self.registry, *agents)]
+        check_words((self.options.contacts, *(own_code_of(agent).contacts for agent in agents)), teams)
         with self.transaction() as tx:
             for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
                 join(agent, self, agent_id)
@@ -271,6 +281,18 @@ class Engine(Owner):
             self.inboxes.persons[person.id] = []
             tx.add(AgentVersion(person.id, 1, tx.seq(), "person", person.spec, micros(tx.time)))
         tx.wait()
+
+    def tell_unknown(self) -> list[str]:
+        """Write down what policies of contacts name that nobody has; return a sentence for each that is new."""
+        agents, told = self.registry.get_agents(), []
+        policies = [own_code_of(agent).contacts for agent in agents]
+        for name in nobody_has((self.options.contacts, *policies), self.registry) if agents else ():
+            if name not in self._told_unknown:
+                self._told_unknown.add(name)
+                teams = listed(sorted({agent.team for agent in agents if agent.team}))
+                told.append(f"contacts name {name!r}, and nobody is in such a team or has such a name (teams: {teams})")
+                self.note("unknown_contacts", told[-1])
+        return told
 
     def check_agent(self, spec: AgentSpec, code: OwnCode) -> None:
         """Check that the service can run such an agent.

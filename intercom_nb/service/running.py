@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from intercom_nb.checks import checked_flag, checked_seconds
-from intercom_nb.errors import LifecycleError, RecordingError
+from intercom_nb.errors import LifecycleError, LogError, RecordingError
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.model_settings import ModelSettings
-from intercom_nb.notebook import Progress
+from intercom_nb.notebook import Progress, note
 from intercom_nb.service.engine import Engine
 
 __all__ = ["Running"]
@@ -95,6 +95,13 @@ class Running:
             If it has stopped.
         """
         self._engine.start()
+        self._tell_unknown()
+
+    def _tell_unknown(self) -> None:
+        if self.state in ("running", "paused") and not self._engine.runtime.here():
+            with contextlib.suppress(LogError):  # whoever waits is told of that by the reason
+                for sentence in self._engine.tell_unknown():
+                    note(f"{self.name}: {sentence}")
 
     def step(self) -> str | None:
         """Let one agent have one run, then pause again; returns at once.
@@ -197,6 +204,7 @@ class Running:
         if self._engine.runtime.here():
             msg = "wait() would wait for itself here; an async tool uses `await intercom.quiet()` or, better, neither"
             raise LifecycleError(msg)
+        self._tell_unknown()
         line = Progress(shown=progress)
         try:
             reason = self._engine.lifecycle.wait(timeout, lambda: line.show(self._progress()))
@@ -213,6 +221,7 @@ class Running:
 
     async def quiet(self) -> str:
         """Wait as `wait` does, in a cell that leaves the notebook's buttons alive."""
+        self._tell_unknown()
         reason = await asyncio.wrap_future(self._engine.lifecycle.when_quiet())
         self._engine.models.check_played()
         return reason

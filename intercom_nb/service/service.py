@@ -370,7 +370,7 @@ class InterComService(Told, Display):
         >>> intercom.search("who can advertise it?", limit=1)
         [<Agent Marketing Expert (marketing-expert), idle>]
         """
-        checked_whole(limit, "limit")
+        checked_whole(limit, "limit", least=0)
         with self._engine.log.lock:
             return self._engine.contacts.search(checked_text(query, "query"), limit)
 

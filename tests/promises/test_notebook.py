@@ -109,9 +109,13 @@ class Kernel:
         self.cells: dict[str, list] = {}
         self.stray: list = []
 
-    def run(self, source: str, *, meanwhile: Callable[[], None] = lambda: None) -> list:
+    def run(self, source: str, *, cell_id: str = "", meanwhile: Callable[[], None] = lambda: None) -> list:
         """Run a cell and return its outputs; the list grows if something appears in it later."""
-        cell = self.client.execute(source, stop_on_error=False)
+        content = {"code": source, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
+        metadata = {"cellId": cell_id} if cell_id else {}  # as JupyterLab says which cell it is; nbclient does not
+        request = self.client.session.msg("execute_request", {**content, "stop_on_error": False}, metadata=metadata)
+        self.client.shell_channel.send(request)
+        cell = request["header"]["msg_id"]
         outputs = self.cells.setdefault(cell, [])
         helper = threading.Thread(target=meanwhile)
         helper.start()
@@ -253,6 +257,80 @@ def test_running_the_creating_cell_again_replaces_the_service(kernel):
         assert "intercom beside" in names
         assert kernel.value("moves()") == "True"
     assert first == []
+
+
+ONE = "one = InterComService('same', model='offline', logs=None); one.name"
+TWO = (
+    "one = InterComService('two', model='offline', logs=None); two = InterComService('two', model='offline', logs=None)"
+)
+
+
+@pytest.fixture
+def naming(shared):
+    """Give the shared kernel; whatever service runs in it afterwards is stopped."""
+    yield shared
+    shared.run("for found in list(sys._intercom_nb_services.values()): found[0]() and found[0]().stop()")
+    assert shared.value("threads()") == "[]"
+    shared.cells.clear()
+
+
+def texts_of(outputs: list) -> list[str]:
+    """Return the text of each output."""
+    return [output["data"]["text/plain"] for output in outputs]
+
+
+@pytest.mark.parametrize("cell_id", ["", "cell-1"])
+def test_a_cell_that_is_run_again_stops_the_service_it_made(naming, cell_id):
+    """One line says so, and the new service has the name; which cell it is, its id says, else its text."""
+    first, again = (texts_of(naming.run(ONE, cell_id=cell_id)) for _ in range(2))
+
+    assert first == ["'same'"]
+    assert again[1:] == ["'same'"]
+    assert "'same' of this cell was still running; it was stopped" in again[0]
+
+
+def test_an_edited_cell_stops_the_service_it_made(naming):
+    """Its id is the same, whatever is written in it now."""
+    naming.run(ONE, cell_id="cell-1")
+
+    told, name = texts_of(naming.run(f"# edited\n{ONE}", cell_id="cell-1"))
+
+    assert "was stopped" in told
+    assert name == "'same'"
+
+
+@pytest.mark.parametrize("cell_ids", [("cell-1", "cell-2"), ("", "")], ids=["ids", "texts"])
+def test_another_cell_gets_a_number_for_its_service(naming, cell_ids):
+    """The first one goes on, and nothing is said."""
+    naming.run(ONE, cell_id=cell_ids[0])
+    naming.run("first = one")
+
+    (name,) = texts_of(naming.run(ONE if cell_ids[0] else f"# another\n{ONE}", cell_id=cell_ids[1]))
+
+    assert name == "'same-2'"
+    assert naming.value("first.state") == "'new'"
+
+
+def test_two_services_of_one_cell_get_a_number_and_are_replaced_together(naming):
+    """Both of them, each time, by two that have the same names."""
+    assert naming.run(TWO, cell_id="cell-1") == []
+    assert naming.value("one.name, two.name, one.state, two.state") == "('two', 'two-2', 'new', 'new')"
+    naming.run("before = one, two")
+
+    told = texts_of(naming.run(TWO, cell_id="cell-1"))
+
+    assert [line.split("'")[1] for line in told] == ["two", "two-2"]
+    assert (
+        naming.value("one.name, two.name, before[0].state, before[1].state") == "('two', 'two-2', 'stopped', 'stopped')"
+    )
+
+
+def test_a_service_without_a_name_is_no_other_ones(naming):
+    """It is called intercom, the next one gets a number."""
+    naming.run("one = InterComService(model='offline', logs=None)", cell_id="cell-1")
+    naming.run("two = InterComService(model='offline', logs=None)", cell_id="cell-2")
+
+    assert naming.value("one.name, two.name") == "('intercom', 'intercom-2')"
 
 
 def test_an_interrupt_ends_the_waiting_and_not_the_agents(kernel):

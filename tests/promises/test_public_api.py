@@ -1,12 +1,16 @@
 """What the package offers, what importing it loads, and that its layers are as they are shown."""
 
+import difflib
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+from api_text import FILE, text
+
 import intercom_nb
+from intercom_nb import Agent, InterComService
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,3 +44,27 @@ def test_contributing_shows_the_layers_as_they_are_checked():
 
     assert shown == contract["layers"]
     assert len(shown) <= 18
+
+
+def test_the_interface_is_the_one_that_is_written_down():
+    """A name or a signature changes on purpose only: the stored text shows what changed, as lines."""
+    stored, now = FILE.read_text(encoding="utf-8").splitlines(), text().splitlines()
+    changed = [
+        line for line in difflib.unified_diff(stored, now, "stored", "now", lineterm="", n=0) if line[:2] != "@@"
+    ]
+
+    assert changed == [], "if that is meant: python tests/promises/api_text.py, with the package on PYTHONPATH"
+
+
+def test_few_names_stand_on_what_people_use_most():
+    """So many fit on one screen of completions."""
+    of_service = [name for name in dir(InterComService) if not name.startswith("_")]
+    of_agent = [name for name in dir(Agent) if not name.startswith("_")]
+
+    assert len(of_service) <= 40
+    assert len(of_agent) <= 22
+
+
+def test_completion_shows_the_public_names_only():
+    """Modules are no part of the interface."""
+    assert dir(intercom_nb) == intercom_nb.__all__

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import httpx2
 
-from intercom_nb.checks import checked_call, checked_flag, checked_seconds, checked_whole, shown, wrong_type
+from intercom_nb.checks import checked_flag, checked_seconds, checked_whole, shown, wrong_type
 from intercom_nb.models.offline.rules import Call, decide
 from intercom_nb.models.offline.wire import (
     Receive,
@@ -206,7 +206,9 @@ class ScriptedAssistant(_ResponsesApp):
     ) -> None:
         super().__init__(delay)
         self.requests: list[WireRequest] = []
-        self._default = None if default is None else checked_call(default, "default", "a function of the request")
+        if default is not None:
+            _check(default)
+        self._default = default
         self._lock = threading.Lock()
         self._always: dict[str, Callable[[WireRequest], ScriptedReply]] = {}
         self._written: dict[str, Iterator[ScriptedReply]] = {}

@@ -64,8 +64,8 @@ class Call:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str):
             raise wrong_type("the name of a call", self.name, "a tool's, as a str")
-        given = self.arguments
-        if not isinstance(given, str) and not (isinstance(given, dict) and all(isinstance(key, str) for key in given)):  # type: ignore[redundant-expr]
+        given: object = self.arguments
+        if not isinstance(given, str) and not (isinstance(given, dict) and all(isinstance(key, str) for key in given)):
             raise wrong_type("the arguments of a call", given, "a dict of the tool's arguments by name, or a str")
 
 
