@@ -148,7 +148,8 @@ class Writer:
     def _write_as_due(self, due: float) -> None:
         if due == self._due:  # else it has been written sooner, and what waits now may wait longer
             self._due = math.inf
-            self.write()
+            while self._waiting:  # nobody rings for what one commit has no room for
+                self.write()
 
     def write(self) -> None:
         """Write what waits, in one commit, and do what follows from it; called without the store's lock."""
