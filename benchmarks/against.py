@@ -73,7 +73,7 @@ class Side:
             told["model"] = "fake"
         return InterComService.open(copy, **told)
 
-    # -- pieces of work: each returns CPU seconds and by how much to divide them ----------------------------------------
+    # -- pieces of work: each returns CPU seconds, and by what to divide them
 
     def turn(self, items):
         """Let a message go round among agents that have so many items each."""
@@ -163,7 +163,20 @@ class Side:
 def add_agents(intercom, n):
     """Add n agents with descriptions of usual length, and return them."""
     draw = random.Random(n)  # noqa: S311 - nothing secret
-    words = "accounting biology contracts design energy farming geology history insurance law mining physics".split()
+    words = [
+        "accounting",
+        "biology",
+        "contracts",
+        "design",
+        "energy",
+        "farming",
+        "geology",
+        "history",
+        "insurance",
+        "law",
+        "mining",
+        "physics",
+    ]
     fields = [", ".join(draw.sample(words, 3)) for _ in range(n)]
     intercom.add(*(Agent(f"Agent {k}", description=f"Knows {field}.") for k, field in enumerate(fields)))
     return intercom.registry.get_agents()
@@ -249,7 +262,7 @@ def interval(ratios):
     """
     n, ordered = len(ratios), sorted(ratios)
     below, k = 0.0, 0
-    while below + math.comb(n, k) / 2**n <= 0.025:  # noqa: PLR2004 - half of what 95 % leave
+    while below + math.comb(n, k) / 2**n <= 0.025:
         below += math.comb(n, k) / 2**n
         k += 1
     return ordered[max(k - 1, 0)], ordered[min(n - k, n - 1)]

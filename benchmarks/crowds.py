@@ -118,7 +118,9 @@ async def queues(n, rounds):
 
 def stored_bytes(intercom):
     """Return how many bytes a log takes, by its pages."""
-    return intercom._engine.log.rows("SELECT SUM(pgsize) FROM dbstat")[0][0] if has_dbstat(intercom) else pages(intercom)
+    return (
+        intercom._engine.log.rows("SELECT SUM(pgsize) FROM dbstat")[0][0] if has_dbstat(intercom) else pages(intercom)
+    )
 
 
 def has_dbstat(intercom):

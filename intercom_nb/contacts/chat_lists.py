@@ -147,7 +147,10 @@ class Contacts:
 
     def known(self, agent_id: str) -> _Known:
         """Return what an agent's list is made of."""
-        return self._known.setdefault(agent_id, _Known())
+        known = self._known.get(agent_id)
+        if known is None:
+            known = self._known[agent_id] = _Known()
+        return known
 
     def _text(self, ids: Iterable[str]) -> str:
         """Return the lines of members; each is written once, until it changes."""
@@ -236,9 +239,10 @@ class Contacts:
     def talk(self, tx: Transaction, sender_id: str, receiver_id: str, seq: int) -> None:
         """Two talk to each other, and know each other from now on."""
         for one, other in ((sender_id, receiver_id), (receiver_id, sender_id)):
-            if other not in self.known(one).talked:
+            known = self.known(one)
+            if other not in known.talked:
                 tx.add(ContactKnown(tx.seq(), one, other, "talked"))
-            self.known(one).talk(other, seq)
+            known.talk(other, seq)
 
     def talked(self, one_id: str, other_id: str, seq: int) -> None:
         """Take from the log that one has talked to another; the latest time, where it talks to many."""
