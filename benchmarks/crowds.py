@@ -51,7 +51,7 @@ def measure_broadcast(goals, *, repeats, folder):
         intercom.start()
         ids = [agent.id for agent in agents]
         message = Message(0, "m-0", "Hello", ids[-1], None, "chat-1", datetime.now(UTC), None)
-        intercom._runs._only = "nobody"
+        intercom._engine.scheduler._turns.only = "nobody"
         found = []
         for _ in range(repeats):
             ours = delivering(intercom, message, ids, rounds) / (rounds * n)
@@ -77,12 +77,12 @@ def measure_broadcast(goals, *, repeats, folder):
 
 def delivering(intercom, message, ids, rounds):
     """Deliver a message to all, and let each of them look, on their loop and without the log; return microseconds."""
-    runtime, found = intercom._runtime, Future()
+    runtime, found = intercom._engine.runtime, Future()
 
     async def deliver():
         before = time.process_time()
         for _ in range(rounds):
-            intercom._runs.deliver(message, ids)
+            intercom._engine.inboxes.deliver(message, ids, [], held=False)
             await asyncio.sleep(0)
             while runtime._tasks:  # noqa: ASYNC110 - what bare tasks do, too
                 await asyncio.sleep(0)
@@ -118,19 +118,21 @@ async def queues(n, rounds):
 
 def stored_bytes(intercom):
     """Return how many bytes a log takes, by its pages."""
-    return intercom._store.rows("SELECT SUM(pgsize) FROM dbstat")[0][0] if has_dbstat(intercom) else pages(intercom)
+    return (
+        intercom._engine.log.rows("SELECT SUM(pgsize) FROM dbstat")[0][0] if has_dbstat(intercom) else pages(intercom)
+    )
 
 
 def has_dbstat(intercom):
     """Tell whether this SQLite can count the pages of a table."""
     return bool(
-        intercom._store.rows("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_DBSTAT_VTAB'")
+        intercom._engine.log.rows("SELECT 1 FROM pragma_compile_options WHERE compile_options = 'ENABLE_DBSTAT_VTAB'")
     )
 
 
 def pages(intercom):
     """Return the size of a log by its pages."""
-    return intercom._store.rows("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")[0][0]
+    return intercom._engine.log.rows("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")[0][0]
 
 
 def measure_idle(goals, *, repeats, folder):

@@ -59,6 +59,11 @@ def settings_of(server):
     return {"model": "fake", "base_url": server.url, "api_key": "none", "limits": UNLIMITED}
 
 
+def opening_of(server):
+    """Return with what a log is opened; its own model stays, and no limit that it had is left."""
+    return {name: value for name, value in settings_of(server).items() if name != "model"}
+
+
 def service(server, logs, **more):
     """Return a service whose agents the fake server answers."""
     name = "bench" if logs else "bench without log"  # so that both may run
@@ -101,7 +106,7 @@ def opened(server, log, folder):
     """Give a service that goes on with a copy of a log, and its agents; it is warm, and has read what it will."""
     copy = Path(tempfile.mkdtemp(dir=folder)) / log.name
     shutil.copy(log, copy)
-    with InterComService.open(copy, **settings_of(server), model="offline") as intercom:
+    with InterComService.open(copy, **opening_of(server)) as intercom:
         agents = intercom.registry.get_agents()
         pass_on(intercom, agents[AGENTS:], 0)
         lift_pace(intercom)
@@ -139,7 +144,7 @@ def passing(receivers, page):
 
 def lift_pace(intercom):
     """Let calls begin without a pace, as they do after two seconds of work without a refusal."""
-    for client in intercom._models._clients.values():
+    for client in intercom._engine.models._clients.values():
         client.limiter.pace.rate = math.inf
 
 
@@ -283,7 +288,7 @@ def measure_reaction(goals, server, *, repeats, folder):
         let_all_turn(intercom, agents, 0)
         lift_pace(intercom)
         note = time.monotonic_ns
-        intercom._store.watch(lambda facts: accepted.append(note()) if isinstance(facts[0], Posted) else None)
+        intercom._engine.log.watch(lambda facts: accepted.append(note()) if isinstance(facts[0], Posted) else None)
         server.counts()
         for page in range(1, repeats + 1):
             let_all_turn(intercom, agents, page)

@@ -8,19 +8,20 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
 from intercom_nb.checks import checked_flag, shown
 from intercom_nb.contact_policies import checked_contacts, checked_team, policy_from, policy_text
 from intercom_nb.limits import Limits
-from intercom_nb.model_settings import ModelSettings
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.texts.names import checked_id, checked_name, checked_text
 
 __all__ = ["AgentSpec", "Mail", "checked_context", "checked_limits"]
 
 Mail = Literal["when_idle", "asap"]
+NO_DATA: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class AgentSpec:
     description: str = ""
     mission: str = ""
     model: str | None = None
-    settings: ModelSettings = field(default_factory=ModelSettings)
+    settings: ModelSettings = NO_SETTINGS
     tools: tuple[str, ...] = ()
     mail: Mail = "when_idle"
     begins: bool = False
@@ -83,15 +84,20 @@ class AgentSpec:
     context: int | None = None
     team: str = ""
     contacts: str | None = None
-    data: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    data: Mapping[str, Any] = field(default_factory=lambda: NO_DATA)
 
     def __post_init__(self) -> None:
-        for one in fields(self):
-            object.__setattr__(self, one.name, CHECKS[one.name](getattr(self, one.name)))
+        for name, default in _DEFAULTS.items():
+            given = getattr(self, name)
+            if given is not default:  # most fields of most agents are left as they are
+                object.__setattr__(self, name, CHECKS[name](given))
 
     def as_row(self) -> dict[str, Any]:
         """Return its fields as the log keeps them: texts, numbers and JSON, by name."""
-        return {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        values = {name: getattr(self, name) for name in _DEFAULTS}
+        return {
+            name: value if value is None or isinstance(value, str) else _plain(value) for name, value in values.items()
+        }
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "AgentSpec":
@@ -101,7 +107,7 @@ class AgentSpec:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of its fields, in order."""
-        return tuple(one.name for one in fields(cls))
+        return _NAMES
 
 
 def _plain(value: Any) -> Any:
@@ -197,6 +203,8 @@ def _checked_data(data: object) -> Mapping[str, Any]:
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
         msg = f"data={shown(data)}: it should be a dict with texts as keys, such as {{'age': 40}}"
         raise TypeError(msg)
+    if not data:
+        return NO_DATA
     try:
         kept = json.loads(_json(dict(data)))
         checked_text(_json(kept), "data")
@@ -231,4 +239,8 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
 )
 """What checks a field, and returns the value it then has."""
 
-_KINDS = {name: kind for name, kind in typing.get_type_hints(AgentSpec).items() if name in AgentSpec.names()}
+_DEFAULTS = {
+    one.name: one.default if one.default_factory is MISSING else one.default_factory() for one in fields(AgentSpec)
+}
+_NAMES = tuple(_DEFAULTS)
+_KINDS = {name: kind for name, kind in typing.get_type_hints(AgentSpec).items() if name in _DEFAULTS}

@@ -1,6 +1,7 @@
 """What is sent with each model call besides the conversation: temperature, effort, a limit of tokens, and the like."""
 
 import difflib
+import functools
 import json
 import math
 import reprlib
@@ -96,7 +97,7 @@ class ModelSettings:
             if name not in _NAMES:
                 raise ValueError(f"{_written(name, given[name])}: there is no such setting; {_nearest(name)}")
         kept = {name: None if value is None else _checked(name, value) for name, value in given.items()}
-        return cls._kept(kept)
+        return cls(_text(kept))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -109,11 +110,6 @@ class ModelSettings:
         """
         return cls.of(json.loads(text))
 
-    @classmethod
-    def _kept(cls, values: Mapping[str, Any]) -> Self:
-        kept = {name: value for name, value in values.items() if value != {}}
-        return cls(json.dumps(kept, ensure_ascii=False, sort_keys=True))
-
     def over(self, other: "ModelSettings") -> Self:
         """Return what holds where these settings go before others; what either of them unsets is gone.
 
@@ -124,13 +120,7 @@ class ModelSettings:
         >>> ModelSettings.of({"extra": {"top_k": None}}).over(ModelSettings.of({"extra": {"top_k": 40, "min_p": 0.1}}))
         <ModelSettings: extra={'min_p': 0.1}>
         """
-        mine, others = self.as_dict(), other.as_dict()
-        merged = {**others, **mine}
-        if mine.get("extra") and others.get("extra"):
-            merged["extra"] = {**others["extra"], **mine["extra"]}
-        if merged.get("extra"):
-            merged["extra"] = _set(merged["extra"])
-        return self._kept(_set(merged))
+        return type(self)(_over(self.text, other.text))
 
     def to_json(self) -> str:
         """Return them as JSON with sorted keys; what was set to None is null."""
@@ -190,6 +180,22 @@ class ModelSettings:
 
 NO_SETTINGS = ModelSettings()
 """Nothing is set; the server's own defaults hold."""
+
+
+@functools.lru_cache(maxsize=1_000)  # every run asks, and most agents of a service have the same
+def _over(text: str, other: str) -> str:
+    mine, others = json.loads(text), json.loads(other)
+    merged = {**others, **mine}
+    if mine.get("extra") and others.get("extra"):
+        merged["extra"] = {**others["extra"], **mine["extra"]}
+    if merged.get("extra"):
+        merged["extra"] = _set(merged["extra"])
+    return _text(_set(merged))
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    kept = {name: value for name, value in values.items() if value != {}}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:

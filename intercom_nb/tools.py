@@ -5,6 +5,7 @@ function. What a model sends is validated against the same signature; what is wr
 """
 
 import asyncio
+import functools
 import inspect
 import json
 import re
@@ -51,9 +52,6 @@ class Tool:
     ----------
     name : str
         The function's name.
-    schema : dict
-        As sent to the model: ``type name description parameters strict``. Strict where the signature allows it,
-        that is without free-form objects and without defaults other than None.
 
     Raises
     ------
@@ -76,18 +74,39 @@ class Tool:
         self.name: str = getattr(function, "__name__", "")
         if not _NAME.fullmatch(self.name):
             raise InvalidToolError(function, "its name should be letters, digits, _ and - only; write it with def")
-        described = docstring_parser.parse(inspect.getdoc(function) or "")
-        self._arguments = _arguments_model(function, self.name, described, method=method)
+        self._is_method = method
+        if not method:  # a user's is checked at once; ours are right, and made when a service needs them, not on import
+            _ = self.schema
+
+    @functools.cached_property
+    def _described(self) -> docstring_parser.Docstring:
+        return docstring_parser.parse(inspect.getdoc(self.function) or "")
+
+    @functools.cached_property
+    def _arguments(self) -> type[pydantic.BaseModel]:
+        return _arguments_model(self.function, self.name, self._described, method=self._is_method)
+
+    @functools.cached_property
+    def schema(self) -> dict[str, Any]:
+        """As sent to the model: ``type name description parameters strict``.
+
+        Strict where the signature allows it, that is without free-form objects and without defaults other than None.
+        """
+        described = self._described
         parameters = self._arguments.model_json_schema()
         strict = _close(parameters)
-        self.schema: dict[str, Any] = {
+        return {
             "type": "function",
             "name": self.name,
             "description": " ".join(filter(None, (described.short_description, described.long_description))),
             "parameters": parameters,
             "strict": strict,
         }
-        self.bytes = len(json.dumps(self.schema, ensure_ascii=False).encode())
+
+    @functools.cached_property
+    def bytes(self) -> int:
+        """How long its schema is."""
+        return len(json.dumps(self.schema, ensure_ascii=False).encode())
 
     def __repr__(self) -> str:
         return f"<Tool {self.name}({', '.join(self._arguments.model_fields)})>"

@@ -146,7 +146,10 @@ class Contacts:
 
     def parts_of(self, agent_id: str) -> _ListParts:
         """Return what an agent's list is made of."""
-        return self._parts.setdefault(agent_id, _ListParts())
+        parts = self._parts.get(agent_id)
+        if parts is None:
+            parts = self._parts[agent_id] = _ListParts()
+        return parts
 
     def _lines_of(self, ids: Iterable[str]) -> str:
         """Return the lines of members; each is written once, until it changes."""
@@ -235,9 +238,10 @@ class Contacts:
     def talk(self, tx: Transaction, sender_id: str, receiver_id: str, seq: int) -> None:
         """Two talk to each other, and know each other from now on."""
         for one, other in ((sender_id, receiver_id), (receiver_id, sender_id)):
-            if other not in self.parts_of(one).talked:
+            parts = self.parts_of(one)
+            if other not in parts.talked:
                 tx.add(ContactKnown(tx.seq(), one, other, "talked"))
-            self.parts_of(one).talk(other, seq)
+            parts.talk(other, seq)
 
     def talked(self, one_id: str, other_id: str, seq: int) -> None:
         """Take from the log that one has talked to another; the latest time, where it talks to many."""

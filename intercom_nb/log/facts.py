@@ -81,6 +81,10 @@ def _inserting(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - no value is in it
 
 
+_SPEC = (name for name in AgentSpec.names() if name != "id")
+_INSERT_AGENT = _inserting("agents", ("agent_id", "version", "seq", "kind", *_SPEC, "created_at"))
+
+
 @dataclass(frozen=True, slots=True)
 class AgentVersion(Fact):
     """An agent or person was added, or is told otherwise from here on: its row is made from its spec."""
@@ -94,10 +98,10 @@ class AgentVersion(Fact):
     created_at: int
 
     def statement(self) -> Statement:
-        row = {"agent_id": self.agent_id, "version": self.version, "seq": self.seq, "kind": self.kind}
-        row |= {name: value for name, value in self.spec.as_row().items() if name != "id"}
-        row["created_at"] = self.created_at
-        return _inserting("agents", tuple(row)), (tuple(row.values()),)
+        row = self.spec.as_row()
+        del row["id"]
+        values = (self.agent_id, self.version, self.seq, self.kind, *row.values(), self.created_at)
+        return _INSERT_AGENT, (values,)
 
 
 @dataclass(frozen=True, slots=True)

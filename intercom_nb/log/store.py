@@ -326,7 +326,7 @@ class Store:
             if self._writer.has_started and self._writer.failure is None and self._opening:
                 with self.transaction() as tx:
                     seq = tx.seq()
-                    tx.add(Closed(self._opening, seq, micros(tx.time)))
+                    tx.add(Closed(self._opening, seq, tx.at))
             self._open = False
         self._writer.end()
         if self.path is None:

@@ -20,6 +20,8 @@ class Transaction:
     ----------
     time : datetime
         When it began, UTC: one time for all its facts.
+    at : int
+        The same as the log keeps it.
     place : int
         Its last number: the place in the log that it ends at.
     seconds : float or None
@@ -33,7 +35,7 @@ class Transaction:
         Has it written by the log's own thread, if it was left to the loop.
     """
 
-    __slots__ = ("_seqs", "afterwards", "done", "facts", "hasten", "patience", "place", "seconds", "time")
+    __slots__ = ("_seqs", "afterwards", "at", "done", "facts", "hasten", "patience", "place", "seconds", "time")
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
@@ -42,6 +44,7 @@ class Transaction:
         self.patience: Patience = "none"
         self.hasten: Callable[[], None] = _do_nothing
         self.time = now()
+        self.at = micros(self.time)
         self.facts: list[Fact] = []
         self.afterwards: list[Callable[[], None]] = []
         self.done: Future[None] = Future()
@@ -71,7 +74,7 @@ class Transaction:
     ) -> None:
         """Write down, in one sentence, that something happened or that somebody intervened."""
         self.add(
-            Noted(self.seq(), kind, by_id, agent_id, chat_id, run_id, reason, data, text, micros(self.time))
+            Noted(self.seq(), kind, by_id, agent_id, chat_id, run_id, reason, data, text, self.at)
         )  # fmt: skip
 
     def after(self, call: Callable[[], None]) -> None:

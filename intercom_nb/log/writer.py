@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from intercom_nb.errors import LogError
-from intercom_nb.log.facts import Fact, Statement
-from intercom_nb.log.times import micros
+from intercom_nb.log.facts import Fact
 from intercom_nb.log.transaction import Patience, Totals, Transaction
 from intercom_nb.notebook import keep_output_out_of_cells
 
@@ -193,13 +192,12 @@ class Writer:
         connection.execute("BEGIN IMMEDIATE")
         try:
             for transaction in batch:
-                for fact in transaction.facts:
-                    statement: Statement = fact.statement()
-                    connection.executemany(*statement)
                 if not transaction.facts:
                     continue  # somebody only waits for those before
+                for fact in transaction.facts:
+                    connection.executemany(*fact.statement())
                 totals.add(transaction)
-                connection.execute(PLACE, (transaction.place, micros(transaction.time), *totals.row()))
+                connection.execute(PLACE, (transaction.place, transaction.at, *totals.row()))
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")

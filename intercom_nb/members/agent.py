@@ -336,7 +336,8 @@ def check_free(agent: Agent, owner: Owner) -> None:
 def join(agent: Agent, owner: Owner, agent_id: str) -> None:
     """Let an agent belong to a service from now on, under this id."""
     agent._owner = owner  # noqa: SLF001 - the agent's own module
-    agent._spec = replace(agent._spec, id=agent_id)  # noqa: SLF001 - the same
+    if agent.id != agent_id:
+        agent._spec = replace(agent._spec, id=agent_id)  # noqa: SLF001 - the same
 
 
 def become(agent: Agent, spec: AgentSpec, code: OwnCode) -> None:

@@ -22,7 +22,6 @@ from intercom_nb.log.facts import (
     Posted,
     Released,
 )
-from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent
 from intercom_nb.members.chat import Chat, name_admin
@@ -119,12 +118,14 @@ class Router:
             created_at=tx.time,
             run_id=run_id,
         )
-        agents = tuple(member.id for member in receivers if isinstance(member, Agent))
-        persons = tuple(member.id for member in receivers if not isinstance(member, Agent))
+        agents = tuple([member.id for member in receivers if isinstance(member, Agent)])
+        persons = tuple([member.id for member in receivers if not isinstance(member, Agent)])
         tx.add(Posted(message, key))
         self._count(message)
-        deliveries = Delivered(seq, agents, pending=True), Delivered(seq, persons, pending=False)
-        tx.add(*(delivered for delivered in deliveries if delivered.agent_ids))
+        if agents:
+            tx.add(Delivered(seq, agents, pending=True))
+        if persons:
+            tx.add(Delivered(seq, persons, pending=False))
         held = self._ask_guard(tx, message, sender, party)
         tx.after(lambda: self._deliver(message, agents, persons, held=held))
         return message
@@ -220,7 +221,7 @@ class Router:
         chat = Chat(self._registry.free_chat_id(), title, about, admin.id, self._owner)
         self._registry.add_chat(chat)
         seq = tx.seq()
-        tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, micros(tx.time)))
+        tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, tx.at))
         tx.add(AdminNamed(chat.id, admin.id, tx.seq()))
         for member_id in members:
             chat.roster[member_id] = None

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from intercom_nb.log.facts import Compacted, ItemsAdded, Taken
 from intercom_nb.log.reading import Query
 from intercom_nb.log.store import Store
-from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.registry import Registry
 from intercom_nb.messages import Item, Message
@@ -80,7 +79,7 @@ class Conversations:
         """Send something shorter in place of all items before the one at `cut`; the log keeps them."""
         conversation, until = self.of(state), cut + state.base
         payload = json.dumps(by, ensure_ascii=False)
-        tx.add(Compacted(state.agent.id, tx.seq(), run.run_id, until, how, payload, micros(tx.time)))
+        tx.add(Compacted(state.agent.id, tx.seq(), run.run_id, until, how, payload, tx.at))
         conversation[:cut] = by
         state.chain.add([payload])
         state.base, state.replaced = until - len(by), len(by)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from intercom_nb.log.facts import Halted, Resumed
 from intercom_nb.log.store import Store
-from intercom_nb.log.times import micros
 from intercom_nb.runs.agent_state import AgentState
 
 __all__ = ["PAUSED", "Halts"]
@@ -25,7 +24,7 @@ class Halts:
             if state.paused:
                 return False
             state.paused = True
-            tx.add(Halted(tx.seq(), state.agent.id, PAUSED, micros(tx.time)))
+            tx.add(Halted(tx.seq(), state.agent.id, PAUSED, tx.at))
             tx.note("agent_paused", f"{state.agent.id} is paused", agent_id=state.agent.id, reason=PAUSED)
         return True
 
@@ -45,7 +44,7 @@ class Halts:
             if state.limit:
                 return
             state.limit = limit
-            tx.add(Halted(tx.seq(), state.agent.id, limit, micros(tx.time)))
+            tx.add(Halted(tx.seq(), state.agent.id, limit, tx.at))
             text = f"{state.agent.id} met the limit of {limit} set by agent.limits"
             tx.note("agent_limited", text, agent_id=state.agent.id, reason=limit)
 

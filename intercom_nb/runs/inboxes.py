@@ -63,10 +63,11 @@ class Inboxes:
                 received = self.persons[person_id]
                 if received is not None:
                     received.append(message)
-            for agent_id in agent_ids:
-                state = self.states[agent_id]
+            states = [self.states[agent_id] for agent_id in agent_ids]
+            for state in states:
                 (state.held_mail if held else state.inbox).append(message)
-            self.become_due(one for one in agent_ids if not held and not self.states[one].is_halted)
+            if not held:
+                self.become_due([s.agent.id for s in states if not s.is_halted])
         self._heard(message)
 
     def let_go(self, channels: Sequence[str]) -> None:

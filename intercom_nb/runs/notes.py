@@ -9,7 +9,7 @@ import sqlite3
 from intercom_nb.errors import ToolCallError
 from intercom_nb.log.facts import NoteKept
 from intercom_nb.log.store import Store
-from intercom_nb.log.times import micros, moment
+from intercom_nb.log.times import moment
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.texts.english import FUNCTION_WORDS, WORD
 from intercom_nb.texts.names import clean
@@ -42,7 +42,7 @@ class Notes:
     def keep(self, tx: Transaction, agent_id: str, run_id: str, step: int, text: str) -> None:
         """Write a note down."""
         self._indexed()  # first, so that what it is built from does not hold this note already
-        note = NoteKept(tx.seq(), agent_id, run_id, step, text, micros(tx.time))
+        note = NoteKept(tx.seq(), agent_id, run_id, step, text, tx.at)
         tx.add(note)
         self._insert((note.seq, text, agent_id, note.created_at))
 

@@ -8,7 +8,6 @@ from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.errors import LogError, ModelError
 from intercom_nb.log.facts import RunBegan
 from intercom_nb.log.store import Store
-from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import ALL_MAIL, Models
@@ -159,6 +158,6 @@ class Runner:
         self._write_began(tx, state, run, tx.seq(), None)
 
     def _write_began(self, tx: Transaction, state: AgentState, run: Run, seq: int, chat_list: str | None) -> None:
-        agent, at = state.agent, micros(tx.time)
+        agent, at = state.agent, tx.at
         version = self._contacts.registry.version_of(agent.id)
         tx.add(RunBegan(run.run_id, run.attempt, agent.id, version, seq, at, run.turn_idx, chat_list))

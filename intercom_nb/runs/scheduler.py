@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from intercom_nb.errors import LogError, listed
 from intercom_nb.log.facts import RunEnded
 from intercom_nb.log.store import Store
-from intercom_nb.log.times import micros
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.runs.agent_state import AgentState
@@ -208,7 +207,7 @@ class Scheduler:
             if open_runs:
                 with self._store.transaction() as tx:
                     for state in open_runs:
-                        run, at, spent = state.run, micros(tx.time), state.spent.to_json()
+                        run, at, spent = state.run, tx.at, state.spent.to_json()
                         assert run is not None  # noqa: S101 - those are the ones
                         tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "stopped", None, spent))
                         run.has_ended = True

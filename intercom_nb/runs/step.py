@@ -175,7 +175,7 @@ class Steps:
             for n, _, _ in todo:
                 if n in run.outputs and run.outputs[n] is None:
                     run.outputs[n] = _UNKNOWN_OUTCOME, True
-                    tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), micros(tx.time), _UNKNOWN_OUTCOME, 1))
+                    tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, _UNKNOWN_OUTCOME, 1))
         for n, call, tool in todo:
             if n not in run.outputs:
                 run.outputs[n] = None
@@ -199,7 +199,7 @@ class Steps:
             raised = clean(f"{type(error).__name__}: {error}")
             output, failed = f"Error: {raised}", True
         with self._store.transaction() as tx:
-            tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), micros(tx.time), output, int(failed)))
+            tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, output, int(failed)))
             if raised:
                 tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {raised}", run_id=run.run_id)
         run.outputs[n] = output, failed
@@ -252,7 +252,7 @@ class Steps:
             first_token_s=reply.first_token_s,
             repaired=int(reply.repaired),
             error=None,
-            created_at=micros(tx.time),
+            created_at=tx.at,
             held=None if held is None else json.dumps(held, ensure_ascii=False),
         )
 
@@ -315,7 +315,7 @@ class Steps:
 
     def end(self, tx: Transaction, state: AgentState, run: Run, reason: Reason, error: str | None = None) -> None:
         """End a run, or one attempt of it."""
-        at, spent = micros(tx.time), state.spent.to_json()
+        at, spent = tx.at, state.spent.to_json()
         tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, reason, error, spent))
         tx.after(lambda: self._ended(state, reason))
 
@@ -336,7 +336,7 @@ class Steps:
 
     @staticmethod
     def _write_call(tx: Transaction, run: Run, n: int, call: ToolCall, source: str, output: Output) -> None:
-        seq, at = tx.seq(), micros(tx.time)
+        seq, at = tx.seq(), tx.at
         key = (run.run_id, run.step, n, seq, seq)
         tx.add(
             ToolCalled(

@@ -18,7 +18,6 @@ from intercom_nb.limits import Spent
 from intercom_nb.log.facts import AgentVersion, Halted, OptionSet, Resumed
 from intercom_nb.log.store import Store
 from intercom_nb.log.thread_logs import ThreadLogs, file_name
-from intercom_nb.log.times import micros
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent, become, join, own_code_of
 from intercom_nb.members.chat import Chat
@@ -208,7 +207,7 @@ class Engine(Owner):
         with suppress(LogError), self.log.transaction() as tx:  # it may be the log itself that has failed
             tx.seconds = self.lifecycle.seconds
             if reason not in self._halted_for:
-                tx.add(Halted(tx.seq(), None, reason, micros(tx.time)))
+                tx.add(Halted(tx.seq(), None, reason, tx.at))
                 self._halted_for.add(reason)
             tx.note(state, f"{self.name}: {self.lifecycle.sentence(reason)}", reason=reason)
 
@@ -270,7 +269,7 @@ class Engine(Owner):
                 join(agent, self, agent_id)
                 self.registry.add_member(agent)
                 self.inboxes.states[agent.id] = AgentState(agent, conversation=[])
-                tx.add(AgentVersion(agent.id, 1, tx.seq(), "agent", agent.spec, micros(tx.time)))
+                tx.add(AgentVersion(agent.id, 1, tx.seq(), "agent", agent.spec, tx.at))
         tx.wait()
 
     def add_person(self, person: Person) -> None:
@@ -279,7 +278,7 @@ class Engine(Owner):
             person.join(self.registry.places([person])[0])
             self.registry.add_member(person)
             self.inboxes.persons[person.id] = []
-            tx.add(AgentVersion(person.id, 1, tx.seq(), "person", person.spec, micros(tx.time)))
+            tx.add(AgentVersion(person.id, 1, tx.seq(), "person", person.spec, tx.at))
         tx.wait()
 
     def tell_unknown(self) -> list[str]:
@@ -317,7 +316,7 @@ class Engine(Owner):
                 return
             become(agent, spec, code)
             version = self.registry.changed(agent, visibly=not _SEEN.isdisjoint(changed))
-            tx.add(AgentVersion(agent.id, version, tx.seq(), "agent", spec, micros(tx.time)))
+            tx.add(AgentVersion(agent.id, version, tx.seq(), "agent", spec, tx.at))
             what = ", ".join(changed) or "code"
             data = json.dumps({name: spec.as_row()[name] for name in changed}, ensure_ascii=False, sort_keys=True)
             tx.note("agent_changed", f"{agent.id}: {what} changed", agent_id=agent.id, data=data)

@@ -7,7 +7,6 @@ from intercom_nb.errors import LogError
 from intercom_nb.log.facts import Released, RunEnded
 from intercom_nb.log.reading import Query
 from intercom_nb.log.state import RunState, State
-from intercom_nb.log.times import micros
 from intercom_nb.members.agent import agent_from, join
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.own_code import missing_code, own_code
@@ -198,7 +197,7 @@ class Loader:
         if cut_off or waiting:
             with engine.store.transaction() as tx:
                 for state in cut_off:
-                    run, at, spent = state.run, micros(tx.time), state.spent.to_json()
+                    run, at, spent = state.run, tx.at, state.spent.to_json()
                     assert run is not None  # noqa: S101 - those are the ones
                     tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "interrupted", None, spent))
                     run.has_ended = True

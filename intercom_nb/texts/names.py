@@ -22,6 +22,7 @@ __all__ = [
 
 _ID = re.compile(r"[^\s\"'`]{1,100}")
 _CHAT_ID = re.compile(r"chat-\d+")
+_WORD = re.compile(r"[^\W_]+")
 
 _LONGEST_NAME = 200  # characters; it stands in every frame
 
@@ -63,6 +64,8 @@ def checked_name(name: object, *, kind: str = "agent") -> str:
     if not isinstance(name, str):
         raise InvalidNameError(name, f"is no text: the name of a {kind} is a str")
     trimmed = name.strip()
+    if trimmed and len(trimmed) <= _LONGEST_NAME and trimmed.isascii() and trimmed.isprintable():
+        return trimmed  # nearly every name; what may be wrong with others takes a look at each character
     if clean(trimmed) != trimmed:
         raise InvalidNameError(ascii(name), "holds half a character (a lone surrogate), which no file can keep")
     if not any(unicodedata.category(c)[0] in "LNPS" for c in trimmed):
@@ -85,7 +88,7 @@ def slug(name: str) -> str:
     'marketing-expert'
     """
     plain = unicodedata.normalize("NFKC", name).casefold()
-    words = "".join(c if c.isalnum() else " " for c in plain).split()
+    words = _WORD.findall(plain)
     made = "-".join(words)[:60].rstrip("-") or "agent"
     # "chat" too: the second of that name would be chat-2.
     return f"agent-{made}" if made == "chat" or _CHAT_ID.fullmatch(made) else made

@@ -14,6 +14,7 @@ import pytest
 from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from logs import lengthen
 from views_fixtures import Page, record
 
 from intercom_nb import (
@@ -32,7 +33,6 @@ from intercom_nb import (
     snapshot,
 )
 from intercom_nb.views.hub import SendPace
-from logs import lengthen
 
 PARTS = [Dashboard, Transcript, GraphView, AgentsView, Timeline]
 
