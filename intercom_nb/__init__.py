@@ -64,6 +64,7 @@ from intercom_nb.errors import (
 from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.mission_lab import MissionLab
 from intercom_nb.limits import Limits, Spent
+from intercom_nb.log.state import Place, State, places, state
 from intercom_nb.log.text import to_jsonl
 from intercom_nb.log.text_reading import from_jsonl
 from intercom_nb.members.agent import Agent
@@ -109,10 +110,12 @@ __all__ = [
     "NewerLogError",
     "OfflineAssistant",
     "Person",
+    "Place",
     "Price",
     "RecordingError",
     "ScriptedAssistant",
     "Spent",
+    "State",
     "Timeline",
     "ToolCallError",
     "Transcript",
@@ -139,6 +142,7 @@ __all__ = [
     "memberships_df",
     "messages_df",
     "options_df",
+    "places",
     "plot_activity",
     "plot_cost",
     "plot_graph",
@@ -151,6 +155,7 @@ __all__ = [
     "runs_df",
     "save_agents",
     "snapshot",
+    "state",
     "steps_df",
     "to_graphml",
     "to_html",

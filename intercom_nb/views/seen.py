@@ -1,8 +1,9 @@
 """A service as its views see it: whom they may ask, where they meet, and its log."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
+from intercom_nb.checks import wrong_type
 from intercom_nb.log.store import Store
 from intercom_nb.members.owner import Owner
 from intercom_nb.views.hub import Hub
@@ -49,5 +50,14 @@ class Shown(Protocol):
 
 
 def seen_of(service: Shown) -> Seen:
-    """Return what views see of a service."""
-    return service._seen  # noqa: SLF001 - the one door for views
+    """Return what views see of a service.
+
+    Raises
+    ------
+    TypeError
+        If it is none.
+    """
+    seen: Any = getattr(service, "_seen", None)
+    if not isinstance(seen, Seen):
+        raise wrong_type("source", service, "a service, or the path of a log")
+    return seen

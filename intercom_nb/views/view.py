@@ -30,7 +30,7 @@ class _OneOfEach(type):
     """Makes one view of a service, part and focus, and gives it again: the service's hub tells those it made only."""
 
     def __call__(cls, source: Shown | str | Path, focus: str = "") -> Any:
-        make = partial(super().__call__, source, focus)
+        make = partial(super().__call__, source, checked_text(focus, "focus"))
         if isinstance(source, str | Path):
             return make()
         return seen_of(source).hub.view(cls.part, focus, make)  # type: ignore[attr-defined]  # views have one
