@@ -205,7 +205,7 @@ def columns_of(table: str) -> tuple[str, ...]:
 
 
 def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
-    """Return a WITH clause in which each of some tables is what it was at a place of the log.
+    r"""Return a WITH clause in which each of some tables is what it was at a place of the log.
 
     Parameters
     ----------
@@ -217,7 +217,7 @@ def as_of(place: int, tables: Mapping[str, tuple[str, ...]]) -> str:
     Examples
     --------
     >>> as_of(7, {"meta": ("key", "value")})
-    'WITH meta AS NOT MATERIALIZED (SELECT key, value FROM main.meta WHERE seq <= 7) '
+    'WITH meta AS NOT MATERIALIZED (SELECT key, value FROM main.meta WHERE seq <= 7)\n'
     """
     parts = []
     for table, columns in tables.items():
