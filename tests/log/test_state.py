@@ -200,8 +200,8 @@ def remembered(intercom):
     return SimpleNamespace(
         members=[(m.id, engine.registry.version_of(m.id), m.spec) for m in intercom.registry.members],
         chats=[(c.id, c.name, c.description, c.admin_id, c.members) for c in intercom.chats],
-        pending={s.agent.id: sorted([*s.inbox, *s.kept], key=lambda m: m.seq) for s in states.values()},
-        kept={s.agent.id: s.kept for s in states.values()},
+        pending={s.agent.id: sorted([*s.inbox, *s.held_mail], key=lambda m: m.seq) for s in states.values()},
+        kept={s.agent.id: s.held_mail for s in states.values()},
         runs={
             agent_id: (r.run_id, r.attempt, r.step, r.first_step, r.waiting_items, dict(r.outputs), r.turn_idx)
             for agent_id, r in runs.items()
@@ -212,8 +212,8 @@ def remembered(intercom):
         told={s.agent.id: s.told for s in states.values() if s.told},
         paused={s.agent.id for s in states.values() if s.paused},
         limited={s.agent.id: s.limit for s in states.values() if s.limit},
-        talked={one.id: set(engine.contacts.known(one.id).talked) for one in intercom.registry},
-        found={one.id: set(engine.contacts.known(one.id).found) for one in intercom.registry},
+        talked={one.id: set(engine.contacts.parts_of(one.id).talked) for one in intercom.registry},
+        found={one.id: set(engine.contacts.parts_of(one.id).found) for one in intercom.registry},
         conversations={one.id: one.conversation for one in intercom.registry},
         options={name: value for name, value in engine.options.kept().items() if name not in ("model", "base_url")},
     )
