@@ -174,8 +174,9 @@ class Writer:
             for transaction in batch:
                 transaction.done.set_exception(self.failure)
             return
-        facts = [fact for transaction in batch for fact in transaction.facts]
-        self._follow([partial(watcher, facts) for watcher in self.watchers])
+        if self.watchers:
+            facts = [fact for transaction in batch for fact in transaction.facts]
+            self._follow([partial(watcher, facts) for watcher in self.watchers])
         for transaction in batch:
             self._follow(transaction.afterwards)
             transaction.done.set_result(None)
