@@ -36,13 +36,13 @@ def make_log(path, n):
     words = [f"word{k}" for k in range(5_000)]
     log = sqlite3.connect(path, isolation_level=None)
     log.executescript("PRAGMA synchronous = OFF; BEGIN;" + SCHEMA)
-    log.executemany("INSERT INTO meta VALUES (?, ?)", [("name", "bench"), ("schema", str(VERSION))])
+    log.executemany("INSERT INTO meta VALUES (?, 1, ?)", [("name", "bench"), ("schema", str(VERSION))])
     agent = (
-        "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, tools, mail, created_at) "
-        "VALUES (?, 1, ?, 'agent', ?, '', '', '', 'when_idle', 0)"
+        "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, settings, tools, mail, begins, "
+        "notes, team, data, created_at) VALUES (?, 1, ?, 'agent', ?, '', '', '{}', '[]', 'when_idle', 0, 0, '', '{}', 0)"
     )
     log.executemany(agent, [(f"agent-{k}", k, f"Agent {k}") for k in range(AGENTS)])
-    chat = "INSERT INTO chats VALUES (?, ?, ?, '', 'agent-0', 0)"
+    chat = "INSERT INTO chats VALUES (?, ?, ?, '', 0)"
     log.executemany(chat, [(f"chat-{k}", AGENTS + k, f"Group {k}") for k in range(CHATS)])
 
     def rows():
@@ -71,7 +71,7 @@ def read(kind, path):
     frame = messages_df(path) if kind == "log" else pd.read_parquet(path)
     taken = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    assert len(frame.columns) == 11
+    assert len(frame.columns) > 10
     print(json.dumps({**taken, "peak_mb": peak, "rows": len(frame)}))
 
 

@@ -105,7 +105,7 @@ def costs(n, questions):
     """Return what searching costs among n agents, and a chat list in each case."""
     intercom = filled(n)
     try:
-        contacts, agents = intercom._contacts, intercom.registry.get_agents()
+        contacts, agents = intercom._engine.contacts, intercom.registry.get_agents()
         reader, others = agents[0], iter(agents[100:])
         intercom.search("fills its index")
         began = time.process_time()
@@ -139,7 +139,7 @@ def fused_quality(model, questions, *, show):
     """Return the quality of words and meaning together; None where the server gives no vectors."""
     intercom = filled(len(table("agents.tsv")), embeddings=model, model="unused")
     try:
-        finding = intercom._contacts.finding
+        finding = intercom._engine.contacts.finder
         asyncio.run(vectors(intercom, finding, [row["question"] for row in questions]))
         return quality(intercom.search, questions, show=show) if finding.embeddings.works else None
     finally:
@@ -149,7 +149,7 @@ def fused_quality(model, questions, *, show):
 async def vectors(intercom, finding, queries):
     """Ask for the vectors of all agents and queries, and close the connection."""
     await finding.embeddings.prepare(finding.texts(), queries)
-    await intercom._models.close()
+    await intercom._engine.models.close()
 
 
 def main():

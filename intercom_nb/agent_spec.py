@@ -5,6 +5,7 @@ Why: ``docs/design/agent_spec.md``.
 """
 
 import json
+import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -18,10 +19,11 @@ from intercom_nb.limits import Limits
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.texts.names import checked_id, checked_name, checked_text
 
-__all__ = ["AgentSpec", "Mail", "checked_context", "checked_limits"]
+__all__ = ["NO_DATA", "AgentSpec", "Mail", "checked_context", "checked_limits"]
 
 Mail = Literal["when_idle", "asap"]
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
+"""Nothing is kept with an agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +89,17 @@ class AgentSpec:
     data: Mapping[str, Any] = field(default_factory=lambda: NO_DATA)
 
     def __post_init__(self) -> None:
-        for name, default in _DEFAULTS.items():
-            given = getattr(self, name)
+        for (name, default), given in zip(_DEFAULTS.items(), _values(self), strict=True):
             if given is not default:  # most fields of most agents are left as they are
-                object.__setattr__(self, name, CHECKS[name](given))
+                checked = CHECKS[name](given)
+                if checked is not given:
+                    object.__setattr__(self, name, checked)
 
     def as_row(self) -> dict[str, Any]:
         """Return its fields as the log keeps them: texts, numbers and JSON, by name."""
-        values = {name: getattr(self, name) for name in _DEFAULTS}
         return {
-            name: value if value is None or isinstance(value, str) else _plain(value) for name, value in values.items()
+            name: value if value is None or isinstance(value, str) else _plain(value)
+            for name, value in zip(_NAMES, _values(self), strict=True)
         }
 
     @classmethod
@@ -111,11 +114,17 @@ class AgentSpec:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Limits | ModelSettings):
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, ModelSettings):
+        return value.text
+    if isinstance(value, Limits):
         return value.to_json()
     if isinstance(value, tuple | Mapping):
+        if not value:
+            return "[]" if isinstance(value, tuple) else "{}"
         return _json(dict(value) if isinstance(value, Mapping) else list(value))
-    return int(value) if isinstance(value, bool) else value
+    return value
 
 
 def _read(kind: Any, value: Any) -> Any:
@@ -243,4 +252,5 @@ _DEFAULTS = {
     one.name: one.default if one.default_factory is MISSING else one.default_factory() for one in fields(AgentSpec)
 }
 _NAMES = tuple(_DEFAULTS)
+_values: Callable[[AgentSpec], tuple[Any, ...]] = operator.attrgetter(*_NAMES)
 _KINDS = {name: kind for name, kind in typing.get_type_hints(AgentSpec).items() if name in _DEFAULTS}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from intercom_nb.agent_spec import AgentSpec, Mail
+from intercom_nb.agent_spec import NO_DATA, AgentSpec, Mail
 from intercom_nb.checks import Told, checked_flag
 from intercom_nb.contact_policies import ContactPolicy, checked_contacts, policy_text
 from intercom_nb.errors import LifecycleError
@@ -13,7 +13,7 @@ from intercom_nb.members.cards import agent_html
 from intercom_nb.members.own_code import OwnCode, tools_from
 from intercom_nb.members.owner import Owner
 from intercom_nb.messages import Item, Message
-from intercom_nb.model_settings import ModelSettings
+from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models import ModelChoice, model_text
 from intercom_nb.texts.instructions import WHOLE, compose
 from intercom_nb.texts.names import checked_text, slug
@@ -120,8 +120,8 @@ class Agent(Told):
             description=description,
             mission=mission,
             model=model_text(model),
-            settings=ModelSettings.of(settings),
-            tools=tuple(tool.name for tool in self._code.tools),
+            settings=NO_SETTINGS if settings is None else ModelSettings.of(settings),
+            tools=tuple([tool.name for tool in self._code.tools]),
             mail=mail,
             begins=begins,
             limits=limits,
@@ -129,7 +129,7 @@ class Agent(Told):
             context=context,
             team=team,
             contacts=policy_text(policy),
-            data={} if data is None else data,
+            data=NO_DATA if data is None else data,
         )
         self._id_is_made = id is None
         self._owner: Owner | None = None

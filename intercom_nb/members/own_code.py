@@ -44,6 +44,8 @@ def tools_from(functions: Iterable[Callable[..., Any]]) -> tuple[Tool, ...]:
     InvalidToolError
         If one cannot be a tool.
     """
+    if functions == ():
+        return ()
     if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
         raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
     return tuple(Tool(function) for function in functions)

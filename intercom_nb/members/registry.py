@@ -214,13 +214,14 @@ class Registry:
 
     def add_member(self, member: Member, version: int = 1) -> None:
         """Enter a newcomer, under the id it has; with a higher version if the log knows it already."""
-        self._versions[member.id] = version
-        self._members[member.id] = member
-        self._by_name[member.name.casefold()] = member.id
-        self._by_plain_id[member.id.casefold()] = member.id
+        member_id = member.id
+        self._versions[member_id] = version
+        self._members[member_id] = member
+        self._by_name[member.name.casefold()] = member_id
+        self._by_plain_id[member_id.casefold()] = member_id
         if isinstance(member, Person):
             self._persons.append(member)
-        self.changes.append(member.id)
+        self.changes.append(member_id)
 
     def version_of(self, member_id: str) -> int:
         """Return the version of a member: 1 as it was added, and one more with each change."""

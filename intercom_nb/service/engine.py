@@ -268,8 +268,8 @@ class Engine(Owner):
             for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
                 join(agent, self, agent_id)
                 self.registry.add_member(agent)
-                self.inboxes.states[agent.id] = AgentState(agent, conversation=[])
-                tx.add(AgentVersion(agent.id, 1, tx.seq(), "agent", agent.spec, tx.at))
+                self.inboxes.states[agent_id] = AgentState(agent, conversation=[])
+                tx.add(AgentVersion(agent_id, 1, tx.seq(), "agent", agent.spec, tx.at))
         tx.wait()
 
     def add_person(self, person: Person) -> None:

@@ -1,4 +1,4 @@
-"""What an action costs, counted and not timed: transactions, statements, commits, model calls, bytes, calls on the loop.
+"""What an action costs, counted and not timed: transactions, rows, commits, model calls, bytes, calls on the loop.
 
 A busy machine makes none of these larger. Each budget stands just above what is true: whoever needs more says so here.
 """
@@ -30,7 +30,9 @@ class Counts:
 
 
 BUDGETS = {
-    "a turn: told, sends, falls silent": Counts(transactions=4, commits=4, writes=21, requests=2, kilobytes=160, callbacks=14),
+    "a turn: told, sends, falls silent": Counts(
+        transactions=4, commits=4, writes=21, requests=2, kilobytes=160, callbacks=14
+    ),
     "a message by a person": Counts(transactions=1, commits=1, writes=3, kilobytes=24),
     f"a message to a group of {GROUP}": Counts(transactions=1, commits=1, writes=GROUP + 2, kilobytes=24),
     "an edited mission": Counts(transactions=1, commits=1, writes=3, kilobytes=20),
