@@ -280,8 +280,8 @@ def main():
     if given.serve:
         serve(given.serve)
         return 0
-    if given.other is None:
-        parser.error("name the other checkout")
+    if given.other is None or not (given.other / "intercom_nb").is_dir():
+        parser.error(f"{given.other}: name the other checkout, a folder with intercom_nb in it")
     goals, lost = Goals("against"), 0
     with FakeServer() as passing, FakeServer("roles") as playing:
         servers = {"pass": passing.url, "roles": playing.url}

@@ -38,8 +38,9 @@ def make_log(path, n):
     log.executescript("PRAGMA synchronous = OFF; BEGIN;" + SCHEMA)
     log.executemany("INSERT INTO meta VALUES (?, 1, ?)", [("name", "bench"), ("schema", str(VERSION))])
     agent = (
-        "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, settings, tools, mail, begins, "
-        "notes, team, data, created_at) VALUES (?, 1, ?, 'agent', ?, '', '', '{}', '[]', 'when_idle', 0, 0, '', '{}', 0)"
+        "INSERT INTO agents (agent_id, version, seq, kind, name, description, mission, settings, tools, mail, "
+        "begins, notes, team, data, created_at) "
+        "VALUES (?, 1, ?, 'agent', ?, '', '', '{}', '[]', 'when_idle', 0, 0, '', '{}', 0)"
     )
     log.executemany(agent, [(f"agent-{k}", k, f"Agent {k}") for k in range(AGENTS)])
     chat = "INSERT INTO chats VALUES (?, ?, ?, '', 0)"

@@ -100,12 +100,12 @@ def demo_2(*, seed):
     intercom, counted = service(OfflineAssistant(), seed=seed)
     agents = cast(2)
     if seed:
-        told = [{"description": a.description, "mission": a.mission, "begins": a.begins} for a in agents]
+        told = [{"description": a.description, "mission": a.mission, "begins": a.spec.begins} for a in agents]
         agents = [Agent(a.name, id=a_uuid(draw), **known) for a, known in zip(agents, told, strict=True)]
     with intercom:
         intercom.add(*agents)
         for agent in agents:
-            if agent.begins:
+            if agent.spec.begins:
                 agent.begin()
         assert intercom.wait(60, progress=False) == "quiet"
         said = len(intercom.messages)
