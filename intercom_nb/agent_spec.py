@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
-from intercom_nb.checks import checked_flag, shown
+from intercom_nb.checks import checked_flag, shown, wrong_type
 from intercom_nb.contact_policies import checked_contacts, checked_team, policy_from, policy_text
 from intercom_nb.limits import Limits
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
@@ -173,8 +173,7 @@ def checked_limits(limits: object) -> Limits | None:
         If they are neither `Limits` nor None.
     """
     if limits is not None and not isinstance(limits, Limits):
-        msg = f"limits={shown(limits)}: it should be Limits(tokens=…, usd=…, runs=…) or None"
-        raise TypeError(msg)
+        raise wrong_type("limits", limits, "Limits(tokens=…, usd=…, runs=…) or None")
     return limits
 
 
@@ -187,8 +186,7 @@ def _checked_mail(mail: object) -> str:
 
 def _checked_model(model: object) -> str | None:
     if model is not None and not (isinstance(model, str) and model.strip()):
-        msg = f"model={shown(model)}: it should be the name of a model, an assistant, or None for the service's"
-        raise TypeError(msg)
+        raise wrong_type("model", model, "the name of a model, an assistant, or None for the service's")
     return None if model is None else checked_text(model, "model")
 
 
@@ -210,8 +208,7 @@ def _checked_policy(contacts: object) -> str | None:
 
 def _checked_data(data: object) -> Mapping[str, Any]:
     if not isinstance(data, Mapping) or not all(isinstance(key, str) for key in data):
-        msg = f"data={shown(data)}: it should be a dict with texts as keys, such as {{'age': 40}}"
-        raise TypeError(msg)
+        raise wrong_type("data", data, "a dict with texts as keys, such as {'age': 40}")
     if not data:
         return NO_DATA
     try:

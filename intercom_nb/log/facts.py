@@ -226,7 +226,7 @@ class Halted(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Resumed(Fact):
-    """The service, or one agent, goes on after it was halted; for all reasons but some."""
+    """The service, or one agent, goes on after it was halted for these reasons."""
 
     until_seq: int
     agent_id: str | None

@@ -1,7 +1,7 @@
 """How the state at a place is read from the tables: each part by a query whose cost does not grow with the log."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from intercom_nb.log.reading import Query
 from intercom_nb.log.schema import LONG_WAIT
 from intercom_nb.log.state_values import ChatState, MemberState, RunState, State
 from intercom_nb.log.times import moment
+from intercom_nb.log.transaction import TOTALS
 from intercom_nb.messages import Item, Message
 
 __all__ = ["conversation", "read_state"]
@@ -56,15 +57,14 @@ _MESSAGE = "m.seq, m.id, m.text, m.sender_id, m.receiver_id, m.chat_id, m.create
 
 def read_state(query: Query, place: int) -> State:
     """Return what was true at a place; by a query on one state of the log."""
-    columns = AgentSpec.names()
     members = tuple(
-        MemberState(kind, AgentSpec.from_row(dict(zip(columns, row, strict=True))), version, since)
-        for kind, version, since, *row in query(_MEMBERS, place)
+        MemberState(kind, _spec(row), version, since) for kind, version, since, *row in query(_MEMBERS, place)
     )
     agents = [member.spec.id for member in members if member.kind == "agent"]
     newest = query(_NEWEST_RUNS, place, json.dumps(agents))
-    totals = "SELECT messages, runs, steps, tokens, usd, unpriced, seconds FROM places WHERE seq = ?"
-    *spent, seconds = query(totals, place)[0]
+    specs = {(member.spec.id, member.version): member.spec for member in members}
+    settings = query("SELECT seq, value FROM options WHERE name = 'settings' AND seq <= ? ORDER BY seq DESC", place)
+    *spent, seconds = query(f"SELECT {TOTALS} FROM places WHERE seq = ?", place)[0]  # noqa: S608 - names of ours
     told: dict[str, set[str]] = {}
     for agent_id, key in query(
         "SELECT receiver_id, key FROM messages WHERE sender_id IS NULL AND run_id IS NOT NULL AND seq <= ?", place
@@ -76,7 +76,7 @@ def read_state(query: Query, place: int) -> State:
         members=members,
         chats=_chats(query, place),
         pending=_pending(query, place),
-        runs=tuple(_run(query, place, row) for row in newest),
+        runs=tuple(_run(query, place, row, specs, settings) for row in newest),
         holds=dict(query(f"SELECT channel, seq FROM holds WHERE {_ALIVE} ORDER BY seq", place)),  # noqa: S608
         halts=tuple(query(f"SELECT agent_id, reason FROM halts WHERE {_ALIVE} ORDER BY seq", place)),  # noqa: S608
         spent=Spent(*spent),
@@ -85,6 +85,10 @@ def read_state(query: Query, place: int) -> State:
         told={agent_id: frozenset(keys) for agent_id, keys in told.items()},
         contacts=tuple(query("SELECT agent_id, contact_id, how FROM contacts WHERE seq <= ? ORDER BY seq", place)),
     )  # fmt: skip
+
+
+def _spec(row: Sequence[Any]) -> AgentSpec:
+    return AgentSpec.from_row(dict(zip(AgentSpec.names(), row, strict=True)))
 
 
 def _options(query: Query, place: int) -> dict[str, str]:
@@ -116,17 +120,24 @@ def _message(row: Sequence[Any]) -> Message:
     return Message(seq, message_id, text, sender_id, receiver_id, chat_id, moment(created_at), run_id)
 
 
-def _run(query: Query, place: int, row: Sequence[Any]) -> RunState:
+def _run(
+    query: Query,
+    place: int,
+    row: Sequence[Any],
+    specs: Mapping[tuple[str, int], AgentSpec],
+    settings: Iterable[Sequence[Any]],
+) -> RunState:
+    """Return a run; most agents are still what they were then, so that `specs`, of now, mostly have its spec."""
     run_id, attempt, agent_id, version, _, until_seq, reason, error, _, turn_idx, chat_list, began = row
     has_ended = until_seq is not None and until_seq <= place
-    spec = AgentSpec.from_row(dict(zip(AgentSpec.names(), query(_VERSION, agent_id, version)[0], strict=True)))
+    spec = specs.get((agent_id, version)) or _spec(query(_VERSION, agent_id, version)[0])
     then = RunState(
         run_id=run_id,
         agent_id=agent_id,
         attempt=attempt,
         since=began,
         spec=spec,
-        settings=_options(query, began).get("settings", "{}"),
+        settings=next((value for since, value in settings if since <= began), "{}"),
         reason=reason if has_ended else None,
         error=error if has_ended else None,
         turn_idx=turn_idx,

@@ -20,7 +20,7 @@ from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
 from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version, too_old
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
-from intercom_nb.log.transaction import Totals, Transaction
+from intercom_nb.log.transaction import TOTALS, Totals, Transaction
 from intercom_nb.log.writer import PLACE, Loop, Writer
 from intercom_nb.messages import Message
 from intercom_nb.texts.instructions import guideline_digest
@@ -219,9 +219,8 @@ class Store:
             for amiss, sql in HALF_STATES.items() if has_tail(path) else ():
                 if query(sql):
                     raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
-            columns = "messages, runs, steps, tokens, usd, unpriced, seconds"
-            last = query(f"SELECT {columns} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - names of ours
-        for column, value in zip(columns.split(", "), last, strict=True):
+            last = query(f"SELECT {TOTALS} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - names of ours
+        for column, value in zip(TOTALS.split(", "), last, strict=True):
             setattr(self._totals, column, value)
         if lost := lost_bytes(path, self._writes):  # only now, for that moves its end into the log
             self.recovered = (
@@ -313,10 +312,6 @@ class Store:
             uri = f"file:{quote(str(self.path))}?mode=ro"
             self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
         return self._reads
-
-    def write(self) -> None:
-        """Write what waits, in one commit, and do what follows from it; called without the store's lock."""
-        self._writer.write()
 
     def close(self) -> None:
         """Write what is waiting, end the log's own thread and let the log go; a log in memory stays readable."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
+from intercom_nb.limits import Spent
 from intercom_nb.log.facts import Fact, Noted, Posted, RunBegan, StepTaken
 from intercom_nb.log.times import micros, now
 
-__all__ = ["Patience", "Totals", "Transaction"]
+__all__ = ["TOTALS", "Patience", "Totals", "Transaction"]
 
 Patience: TypeAlias = Literal["none", "company", "more"]
 
@@ -98,27 +99,15 @@ def _do_nothing() -> None:
 
 
 @dataclass(slots=True)
-class Totals:
+class Totals(Spent):
     """What a service had spent by a place of its log: kept there, so that no reader adds up the whole log.
 
     Attributes
     ----------
-    messages, runs, steps, tokens : int
-        Accepted messages, runs begun, model calls, input and output tokens.
-    usd : float
-        US dollars, of the calls whose price is known.
-    unpriced : int
-        Answered model calls whose price is not known.
     seconds : float
         Time at work.
     """
 
-    messages: int = 0
-    runs: int = 0
-    steps: int = 0
-    tokens: int = 0
-    usd: float = 0.0
-    unpriced: int = 0
     seconds: float = 0.0
 
     def add(self, transaction: Transaction) -> None:
@@ -141,3 +130,7 @@ class Totals:
         return (
             self.messages, self.runs, self.steps, self.tokens, self.usd, self.unpriced, self.seconds
         )  # fmt: skip
+
+
+TOTALS = ", ".join(field.name for field in fields(Totals))
+"""Their columns in ``places``."""

@@ -141,21 +141,18 @@ class Writer:
         while going:
             going = self._bell.get() == "write"
             self._rung = False
-            while self._waiting:
-                self.write()
+            self._write()
 
     def _write_as_due(self, due: float) -> None:
         if due == self._due:  # else it has been written sooner, and what waits now may wait longer
             self._due = math.inf
-            while self._waiting:  # nobody rings for what one commit has no room for
-                self.write()
+            self._write()
 
-    def write(self) -> None:
-        """Write what waits, in one commit, and do what follows from it; called without the store's lock."""
-        if not self._waiting:
-            return
-        with self._writing:
-            self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))])
+    def _write(self) -> None:
+        """Write what waits, and do what follows from it; called without the store's lock."""
+        while self._waiting:  # nobody rings for what one commit has no room for
+            with self._writing:
+                self._commit([self._waiting.popleft() for _ in range(min(len(self._waiting), _AT_ONCE))])
 
     def _commit(self, batch: list[Transaction]) -> None:
         if not batch:

@@ -44,11 +44,7 @@ def tools_from(functions: Iterable[Callable[..., Any]]) -> tuple[Tool, ...]:
     InvalidToolError
         If one cannot be a tool.
     """
-    if functions == ():
-        return ()
-    if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
-        raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
-    return tuple(Tool(function) for function in functions)
+    return () if functions == () else tuple(Tool(function) for function in _listed(functions))
 
 
 def functions_from(functions: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
@@ -61,13 +57,17 @@ def functions_from(functions: Iterable[Callable[..., Any]]) -> dict[str, Callabl
     InvalidToolError
         If one cannot be called, or has no name to be called by.
     """
-    if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
-        raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
-    given = tuple(functions)
+    given = tuple(_listed(functions))
     for function in given:
         if not callable(function) or not str(getattr(function, "__name__", "")).isidentifier():  # type: ignore[redundant-expr]
             raise InvalidToolError(function, "settings name a function, so it needs a name; write it with def")
     return functions_by_name(given)
+
+
+def _listed(functions: Iterable[Callable[..., Any]]) -> Iterable[Callable[..., Any]]:
+    if isinstance(functions, str | bytes | Mapping) or not isinstance(functions, Iterable):
+        raise wrong_type("tools", functions, "a list of functions, such as [look_up]")
+    return functions
 
 
 def missing_code(spec: AgentSpec, functions: Mapping[str, Callable[..., Any]]) -> list[str]:

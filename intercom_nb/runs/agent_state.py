@@ -1,16 +1,19 @@
 """One agent's working state: its mail, its conversation, and the run it is in."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from intercom_nb.limits import Spent
+from intercom_nb.log.facts import Reason, RunEnded
+from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent
 from intercom_nb.messages import Item, Message
 from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Model
 from intercom_nb.runs.fingerprints import Chain
 
-__all__ = ["AgentState", "Run"]
+__all__ = ["AgentState", "Run", "end_attempt", "end_attempts", "with_open_attempt"]
 
 
 @dataclass(slots=True)
@@ -121,3 +124,21 @@ class AgentState:
     def is_halted(self) -> bool:
         """Whether it alone may not go on now."""
         return self.paused or bool(self.limit)
+
+
+def with_open_attempt(states: Iterable[AgentState]) -> list[tuple[AgentState, Run]]:
+    """Return those in a run whose attempt is not over, with that run."""
+    return [(state, state.run) for state in states if state.run is not None and not state.run.has_ended]
+
+
+def end_attempts(tx: Transaction, attempts: Iterable[tuple[AgentState, Run]], reason: Reason) -> None:
+    """End these attempts; the next process, or the next start, makes others of the same runs."""
+    for state, run in attempts:
+        end_attempt(tx, state, run, reason)
+        run.has_ended = True
+
+
+def end_attempt(tx: Transaction, state: AgentState, run: Run, reason: Reason, error: str | None = None) -> None:
+    """Write down that an attempt of a run ends here, and what its agent has spent by then."""
+    at, spent = tx.at, state.spent.to_json()
+    tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, reason, error, spent))

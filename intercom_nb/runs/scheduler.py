@@ -4,11 +4,10 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from intercom_nb.errors import LogError, listed
-from intercom_nb.log.facts import RunEnded
 from intercom_nb.log.store import Store
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import channel_of
-from intercom_nb.runs.agent_state import AgentState
+from intercom_nb.runs.agent_state import AgentState, end_attempts, with_open_attempt
 from intercom_nb.runs.halts import PAUSED, Halts
 from intercom_nb.runs.inboxes import Inboxes
 from intercom_nb.runs.lifecycle import Lifecycle
@@ -203,14 +202,9 @@ class Scheduler:
     def stop_runs(self) -> None:
         """Write down that the runs in progress end here, because the service stops; opened again, they go on."""
         with self._store.lock:
-            open_runs = [s for s in self._states.values() if s.run is not None and not s.run.has_ended]
-            if open_runs:
+            if attempts := with_open_attempt(self._states.values()):
                 with self._store.transaction() as tx:
-                    for state in open_runs:
-                        run, at, spent = state.run, tx.at, state.spent.to_json()
-                        assert run is not None  # noqa: S101 - those are the ones
-                        tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "stopped", None, spent))
-                        run.has_ended = True
+                    end_attempts(tx, attempts, "stopped")
 
 
 def _how_it_ended(states: Sequence[AgentState]) -> tuple[str, str]:

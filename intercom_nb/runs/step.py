@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from intercom_nb.errors import ModelError, ToolCallError
-from intercom_nb.log.facts import Reason, RunEnded, StepCommitted, StepTaken, ToolCalled, ToolReturned
+from intercom_nb.log.facts import Reason, StepCommitted, StepTaken, ToolCalled, ToolReturned
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros, now
 from intercom_nb.log.transaction import Transaction
@@ -19,7 +19,7 @@ from intercom_nb.messages import Item
 from intercom_nb.models import ALL_MAIL, Origin, Reply, Tape, Usage
 from intercom_nb.models.prices import Prices
 from intercom_nb.routing.router import Router
-from intercom_nb.runs.agent_state import AgentState, Run
+from intercom_nb.runs.agent_state import AgentState, Run, end_attempt
 from intercom_nb.runs.budget import Budget
 from intercom_nb.runs.compaction import Compaction, is_too_long
 from intercom_nb.runs.conversations import Conversations
@@ -315,8 +315,7 @@ class Steps:
 
     def end(self, tx: Transaction, state: AgentState, run: Run, reason: Reason, error: str | None = None) -> None:
         """End a run, or one attempt of it."""
-        at, spent = tx.at, state.spent.to_json()
-        tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, reason, error, spent))
+        end_attempt(tx, state, run, reason, error)
         tx.after(lambda: self._ended(state, reason))
 
     def _carry_out(self, tx: Transaction, state: AgentState, run: Run, reply: Reply) -> list[Item]:

@@ -234,10 +234,7 @@ class Engine(Owner):
 
     def note_given(self, given: Iterable[str], before: Mapping[str, str]) -> None:
         """Write down what was given anew when the log was opened, where it is not what it was."""
-        after = self.options.kept() | {
-            "model": json.dumps(self.models.default_text),
-            "base_url": json.dumps(self.models.server),
-        }
+        after = self.options.kept_on(self.models)
         changed = {name: after[name] for name in given if name in after and after[name] != before.get(name)}
         if changed:
             with self.log.transaction() as tx:

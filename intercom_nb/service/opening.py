@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -82,13 +82,12 @@ def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> En
         If the folder cannot be written.
     """
     models = _models(name, options)
-    kept = options.kept() | {"model": _json(models.default_text), "base_url": _json(models.server)}
     runtime, lifecycle = InThread(name), Lifecycle(options.limits)
     store = Store.create(
         folder,
         slug(name),
         {"name": name},
-        options=kept,
+        options=options.kept_on(models),
         loop=runtime,
         on_failure=lambda: lifecycle.halt("stopped", "log"),
     )
@@ -206,19 +205,10 @@ def _on_its_server(path: Path, options: Options, state: State, anew: Mapping[str
             f"(and OPENAI_BASE_URL, if it is that server's), or give api_key= or client=; "
             "Dashboard(path) looks at it without, and model='offline' goes on without a language model",
         )
-    return _replace(options, base_url=_whole_url(server, known), api_key=key)
+    return replace(options, base_url=_whole_url(server, known), api_key=key)
 
 
 def _whole_url(server: str, known: str) -> str:
     # Of the environment's own server, its whole address is known, credentials and all.
     found = setting("OPENAI_BASE_URL")
     return found if found is not None and server == known else server
-
-
-def _replace(options: Options, **changes: Any) -> Options:
-    kept = {one.name: getattr(options, one.name) for one in fields(options)}
-    return Options(**{**kept, **changes})
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value)

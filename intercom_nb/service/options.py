@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from intercom_nb.agent_spec import checked_context
-from intercom_nb.checks import checked_flag, checked_path, checked_whole, shown, wrong_type
+from intercom_nb.checks import checked_call, checked_flag, checked_path, checked_whole, shown, wrong_type
 from intercom_nb.contact_policies import ContactPolicy, checked_contacts, policy_from, policy_text
 from intercom_nb.contacts.rule import MayContact
 from intercom_nb.limits import Limits
 from intercom_nb.model_settings import ModelSettings
-from intercom_nb.models import AsyncOpenAI, ModelChoice, model_text, without_credentials
+from intercom_nb.models import AsyncOpenAI, ModelChoice, Models, model_text, without_credentials
 from intercom_nb.models.prices import Price
 from intercom_nb.texts.names import checked_text, code_name, code_text
 
@@ -73,6 +73,10 @@ class Options:
     def kept(self) -> dict[str, str]:
         """Return what the log keeps of them: by name, as JSON."""
         return {name: _json(write(getattr(self, name))) for name, write in _WRITE.items()}
+
+    def kept_on(self, models: Models) -> dict[str, str]:
+        """Return the same, with the model and the server that a service really has."""
+        return self.kept() | {"model": _json(models.default_text), "base_url": _json(models.server)}
 
     @classmethod
     def from_kept(cls, kept: Mapping[str, str], **given: Any) -> "Options":
@@ -170,9 +174,7 @@ def _checked_prices(prices: object) -> Mapping[str, Price]:
 
 
 def _checked_rule(rule: object) -> Any:
-    if rule is not None and not callable(rule):
-        raise wrong_type("may_contact", rule, "a function of an agent and a member, or None")
-    return rule
+    return None if rule is None else checked_call(rule, "may_contact", "a function of an agent and a member, or None")
 
 
 def _checked_tags(tags: object) -> Mapping[str, str]:

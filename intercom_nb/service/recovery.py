@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from intercom_nb.errors import LogError
-from intercom_nb.log.facts import Released, RunEnded
+from intercom_nb.log.facts import Released
 from intercom_nb.log.reading import Query
 from intercom_nb.log.state import RunState, State
 from intercom_nb.members.agent import agent_from, join
@@ -14,7 +14,7 @@ from intercom_nb.members.person import Person
 from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Assistant
 from intercom_nb.routing.courtesy import channel_of
-from intercom_nb.runs.agent_state import AgentState, Run
+from intercom_nb.runs.agent_state import AgentState, Run, end_attempts, with_open_attempt
 from intercom_nb.runs.halts import PAUSED
 from intercom_nb.service.engine import Engine
 from intercom_nb.texts.instructions import compose
@@ -192,15 +192,11 @@ class Loader:
         """Write down that this process goes on with the log, and what that ends; ring whoever has something to do."""
         engine, states = self._engine, self._engine.inboxes.states
         engine.store.take_up()
-        cut_off = [state for state in states.values() if state.run is not None and not state.run.has_ended]
+        cut_off = with_open_attempt(states.values())
         waiting = list(self._state.holds) if engine.guard is None else []
         if cut_off or waiting:
             with engine.store.transaction() as tx:
-                for state in cut_off:
-                    run, at, spent = state.run, tx.at, state.spent.to_json()
-                    assert run is not None  # noqa: S101 - those are the ones
-                    tx.add(RunEnded(run.run_id, run.attempt, tx.seq(), at, "interrupted", None, spent))
-                    run.has_ended = True
+                end_attempts(tx, cut_off, "interrupted")
                 tx.add(*(Released(channel, tx.seq()) for channel in waiting))
         if engine.store.recovered:
             engine.note("log_recovered", engine.store.recovered)

@@ -49,7 +49,7 @@ FROM messages JOIN deliveries USING (seq) WHERE seq < ? AND sender_id IS NOT NUL
 GROUP BY sender_id, agent_id ORDER BY COUNT(*) DESC
 """
 _WAITING = """
-SELECT agent_id, CASE WHEN until_seq IS NULL THEN NULL ELSE until_seq END, COUNT(*) FROM deliveries
+SELECT agent_id, until_seq, COUNT(*) FROM deliveries
 WHERE seq < ?1 AND (until_seq IS NULL OR until_seq >= ?1) GROUP BY 1, 2
 """
 _SAID_WHEN = """

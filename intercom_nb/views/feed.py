@@ -182,7 +182,7 @@ def _rows_between(query: Query, first: int, end: int, run_ids: Iterable[str]) ->
         "memberships": _lists(query(alive, json.dumps(sorted(ids)), first, end)),
         "messages": messages,
         "runs": _lists(_runs(query, run_ids)),
-        "events": _lists(query(f"{_EVENTS_BETWEEN}", first - 1, end)),
+        "events": _lists(query(_EVENTS_BETWEEN, first - 1, end)),
     }
 
 
