@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from logs import add_rows, new_log
 
 from intercom_nb import Agent, Fail, Limits, LogDamagedError, LogError, NewerLogError, call
 from intercom_nb.analysis import frames as f
 from intercom_nb.analysis import reading
 from intercom_nb.analysis.tables import Frames
 from intercom_nb.log.schema import VERSION
+from logs import add_rows, new_log
 
 KINDS = {"T": "string[pyarrow]", "N": "Int64", "AT": "datetime64[us, UTC]", "X": "float64", "IS": "boolean"}
 WRITTEN = {

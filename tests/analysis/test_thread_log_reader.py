@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from logs import thread_logs_of
 
 from intercom_nb import Agent, LogDamagedError, LogError, call
 from intercom_nb.analysis import (
@@ -17,6 +16,7 @@ from intercom_nb.analysis import (
     who_to_whom,
 )
 from intercom_nb.demos import run
+from logs import thread_logs_of
 
 LIST = """{"id": "asst_1", "name": "Marketing Expert", "description": "Knows marketing.", "type": "agent"}
 {"id": "asst_3", "name": "Network Engineer", "description": "Knows networks.", "type": "agent"}

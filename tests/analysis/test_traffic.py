@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import networkx as nx
 import pandas as pd
 import pytest
-from logs import new_log
 
 from intercom_nb import Agent, call
 from intercom_nb.analysis import collapse, delivery_counts, graph, read_frames, who_to_whom
+from logs import new_log
 
 NAMES = ["Ann", "Bob", "Cid", "You"]
 TEAMS = {"ann": "studio/design", "bob": "studio/code", "cid": "Studio/Design"}

@@ -5,11 +5,11 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import pytest
-from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from counts import times
 from intercom_nb import Agent, Fail, InterComService, LogError, ScriptedAssistant, call
 from intercom_nb import analysis as a
 from intercom_nb.agent_spec import AgentSpec

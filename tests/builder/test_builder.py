@@ -4,10 +4,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from counts import times
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb import (
     Agent,
     AgentBuilder,

@@ -1,9 +1,9 @@
 """Whom missions need: after edits as if found from nothing, and the beginning of a ranking has variety."""
 
-from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb import Agent
 from intercom_nb.contacts.mission_ranking import Relevance
 

@@ -5,10 +5,10 @@ import json
 import time
 
 import pytest
-from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb import Agent, InterComService, InvalidToolError, ScriptedAssistant, call
 
 CAST = {

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from logs import thread_logs_of
 
 from intercom_nb import InterComService, demos
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.demos import program
 from intercom_nb.texts.turns import read_turn
+from logs import thread_logs_of
 
 
 def test_demo_1_leaves_the_network_engineer_alone():

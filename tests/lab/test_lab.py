@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from views_fixtures import record
 
 from intercom_nb import Agent, Dashboard, MissionLab, ScriptedAssistant, UnknownIdError, call
+from views_fixtures import record
 
 
 @pytest.fixture

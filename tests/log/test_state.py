@@ -12,10 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from counts import times
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb import Agent, InterComError, InterComService, Limits, ScriptedAssistant, call
 from intercom_nb.errors import LogError
 from intercom_nb.log import writer

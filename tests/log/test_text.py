@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from counts import times
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb import (
     Agent,
     Fail,

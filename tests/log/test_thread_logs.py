@@ -4,9 +4,9 @@ import re
 import shutil
 
 import pytest
-from logs import thread_logs_of
 
 from intercom_nb import Agent, InterComService, ScriptedAssistant, call
+from logs import thread_logs_of
 
 HEADER = re.compile(r"^={20}(user|assistant|function_call|function_call_output)={20}$", re.MULTILINE)
 LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")

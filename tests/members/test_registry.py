@@ -4,10 +4,10 @@ import json
 import time
 
 import pytest
-from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb import (
     Agent,
     ChatRuleError,

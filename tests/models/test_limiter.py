@@ -9,8 +9,8 @@ import selectors
 import httpx2
 import openai
 import pytest
-from counts import times
 
+from counts import times
 from intercom_nb import Agent, Fail, InterComService, ModelError, ScriptedAssistant
 from intercom_nb.models.failures import Failure
 from intercom_nb.models.limiter import Limiter

@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from counts import times
 
+from counts import times
 from intercom_nb import (
     Agent,
     Fail,

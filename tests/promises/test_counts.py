@@ -9,9 +9,9 @@ import threading
 from dataclasses import asdict, dataclass
 
 import pytest
-from views_fixtures import Page, record
 
 from intercom_nb import Agent, Dashboard, InterComService, ScriptedAssistant, call
+from views_fixtures import Page, record
 
 GROUP = 100  # receivers
 

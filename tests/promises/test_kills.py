@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from counts import times
 from found import Found
 from society import World, lines
 from victims import victim
+
+from counts import times
 
 LOGS, KILLS_PER_LOG = times(10), 20
 

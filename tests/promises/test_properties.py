@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from counts import times
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from counts import times
 from intercom_nb import Agent, InterComError, InterComService, ScriptedAssistant, call
 from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.texts.instructions import identity

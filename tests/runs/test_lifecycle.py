@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from talkers import never_silent, pong, tell, unfinished, unread, until
 
 from intercom_nb import (
     Agent,
@@ -15,6 +14,7 @@ from intercom_nb import (
     LifecycleError,
     ScriptedAssistant,
 )
+from talkers import never_silent, pong, tell, unfinished, unread, until
 
 
 @pytest.mark.alone

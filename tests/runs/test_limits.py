@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from talkers import never_silent, tell, unfinished, unread, until
 
 from intercom_nb import (
     Agent,
@@ -11,6 +10,7 @@ from intercom_nb import (
     ScriptedAssistant,
     call,
 )
+from talkers import never_silent, tell, unfinished, unread, until
 
 
 @pytest.mark.parametrize(

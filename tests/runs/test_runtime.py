@@ -5,7 +5,6 @@ import sys
 import threading
 
 import pytest
-from talkers import ROOT, never_silent, ours, tell, unread, until
 
 from intercom_nb import (
     Agent,
@@ -14,6 +13,7 @@ from intercom_nb import (
     ScriptedAssistant,
     call,
 )
+from talkers import ROOT, never_silent, ours, tell, unread, until
 
 
 def test_a_with_block_has_two_threads_and_leaves_none():

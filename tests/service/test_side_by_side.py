@@ -4,7 +4,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from talkers import tell, unread, until
 
 from intercom_nb import (
     Agent,
@@ -15,6 +14,7 @@ from intercom_nb import (
     LogError,
     ScriptedAssistant,
 )
+from talkers import tell, unread, until
 
 
 def test_two_services_side_by_side_do_not_mix(scripted):

@@ -5,10 +5,10 @@ import sys
 import unicodedata
 
 import pytest
-from counts import times
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from counts import times
 from intercom_nb.errors import InvalidNameError
 from intercom_nb.texts.names import checked_name
 from intercom_nb.texts.turns import (

@@ -11,12 +11,10 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from counts import times
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from logs import lengthen
-from views_fixtures import Page, record
 
+from counts import times
 from intercom_nb import (
     Agent,
     AgentsView,
@@ -33,6 +31,8 @@ from intercom_nb import (
     snapshot,
 )
 from intercom_nb.views.hub import SendPace
+from logs import lengthen
+from views_fixtures import Page, record
 
 PARTS = [Dashboard, Transcript, GraphView, AgentsView, Timeline]
 
