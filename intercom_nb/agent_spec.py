@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
 
-from intercom_nb.checks import checked_flag, shown, wrong_type
+from intercom_nb.checks import LARGEST, checked_flag, shown, wrong_type
 from intercom_nb.contact_policies import checked_contacts, checked_team, policy_from, policy_text
 from intercom_nb.limits import Limits
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
@@ -156,9 +156,9 @@ def checked_context(context: object) -> int | None:
     Raises
     ------
     ValueError
-        If it is no whole number above 0.
+        If it is no whole number above 0, or larger than a log can keep.
     """
-    if context is None or (isinstance(context, int) and not isinstance(context, bool) and context > 0):
+    if context is None or (isinstance(context, int) and not isinstance(context, bool) and 0 < context <= LARGEST):
         return context
     msg = f"context={shown(context)}: it should be a number of tokens above 0, or None for 60 % of the model's window"
     raise ValueError(msg)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "LARGEST",
     "Told",
     "checked_call",
     "checked_file",
@@ -20,6 +21,7 @@ __all__ = [
     "wrong_type",
 ]
 
+LARGEST = 2**63 - 1  # of whole numbers, the largest that a log keeps
 _LONGEST_NAME = 255  # bytes of a file's name, as most file systems have it
 _ALIKE = 0.8  # of 1: so much alike is a slip of the pen
 

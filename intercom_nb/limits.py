@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, fields
 from typing import Any
 
-from intercom_nb.checks import shown
+from intercom_nb.checks import LARGEST, shown
 
 __all__ = ["Limits", "Spent"]
 
@@ -46,6 +46,9 @@ class Limits:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 msg = f"Limits({field.name}={shown(value)}): it should be a number above 0; math.inf lifts the limit"
+                raise ValueError(msg)
+            if isinstance(value, int) and value > LARGEST:
+                msg = f"Limits({field.name}={shown(value)}): no log keeps so large a number; math.inf lifts the limit"
                 raise ValueError(msg)
 
     def to_json(self) -> str:

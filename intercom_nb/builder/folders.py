@@ -30,6 +30,7 @@ _FIELDS = {
     "name": "a text",
     "id": "a text",
     "description": "a text",
+    "mission": "a text",
     "model": "the name of a model",
     "settings": "a table, such as {temperature = 0}",
     "tools": "a list of names",
@@ -58,8 +59,9 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
     mission and guideline. ``agent.toml`` or ``settings.json`` may set ``name`` (default: the folder's name),
     ``description``, ``id``, ``model``, ``settings``, ``mail``, ``team``, ``limits``, ``notes``, ``context``,
     ``contacts``, ``data``, ``tools`` (names of functions) and ``begin`` (whether `AgentBuilder.apply` sets it to work):
-    all that an agent is (`AgentSpec`). The text files of a folder ``files`` are given to it as
-    documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or underscore are left out.
+    all that an agent is (`AgentSpec`), its ``mission`` too where no file says it. The text files of a folder ``files``
+    are given to it as documents, at most 64 KiB each and 256 KiB in all. Folders whose name begins with a dot or
+    underscore are left out.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def _folders(folder: Path) -> list[Path]:
 def _agent(folder: Path, functions: Mapping[str, Callable[..., Any]], problems: _Problems) -> Agent | None:
     found = len(problems)
     settings = _settings(folder, problems, functions)
-    file, text = _text(folder, problems)
+    file, text = _text(folder, problems, settings.pop("mission", None))
     documents = _documents(folder, problems)
     if len(problems) > found:
         return None
@@ -200,8 +202,12 @@ def _check_names(
             problems.tell(folder, f"tools: there is no function {name!r}; {right}")
 
 
-def _text(folder: Path, problems: _Problems) -> tuple[str, str]:
+def _text(folder: Path, problems: _Problems, set_to: str | None) -> tuple[str, str]:
     there = [name for name in _TEXTS if (folder / name).is_file()]
+    if set_to is not None:
+        if there:
+            problems.tell(folder, f"there are both {there[0]} and a setting 'mission'; keep one of them")
+        return "mission.md", set_to
     if not there:
         problems.tell(folder, "there is no mission.md; write what the agent is for (or instructions.md, used whole)")
     elif len(there) > 1:
@@ -311,14 +317,19 @@ def _files(agent: Agent, folder: Path, problems: _Problems) -> Iterator[tuple[Pa
     if code_name(agent.spec.model):
         problems.tell(folder, f"the model of {agent.name} is an assistant; only a model's name can be written")
     kept = {_CALLED.get(name, name): _written(name, value) for name, value in _said(agent).items()}
-    whole = agent.mission.removeprefix(WHOLE)
-    text, documents = split_documents(whole)
-    if text.strip() != text:  # a file's end is no part of its text, so this one could not be put together again
-        text, documents = whole, {}
-    yield folder / _TEXTS[agent.mission.startswith(WHOLE)], f"{text.strip()}\n".encode()
+    text, documents = split_documents(agent.mission.removeprefix(WHOLE))
+    if _read_back(text) == text:
+        yield folder / _TEXTS[agent.mission.startswith(WHOLE)], f"{text}\n".encode()
+    else:
+        kept, documents = kept | {"mission": agent.mission}, {}
     yield folder / "settings.json", (json.dumps(kept, ensure_ascii=False, indent=2) + "\n").encode()
     for name, document in documents.items():
         yield folder / "files" / name, document.encode()
+
+
+def _read_back(text: str) -> str:
+    """Return what a text file gives back of a text: neither space at its ends nor every line break outlasts it."""
+    return text.strip().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _said(agent: Agent) -> dict[str, Any]:

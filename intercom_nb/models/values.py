@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
-from intercom_nb.checks import wrong_type
+from intercom_nb.checks import shown, wrong_type
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
-from intercom_nb.texts.names import checked_text, code_text
+from intercom_nb.texts.names import checked_text, code_name, code_text
 from intercom_nb.tools import ToolCall
 
 __all__ = [
@@ -59,13 +59,16 @@ def model_text(model: object) -> str | None:
     TypeError
         If it is no model.
     ValueError
-        If its name is empty.
+        If its name is empty, or written as the log has an assistant's.
     """
     if model is None:
         return None
     if isinstance(model, str):
         if not model.strip():
             raise ValueError(f"model={model!r}: it should be the name of a model, such as 'gpt-5-mini' or 'offline'")
+        if code_name(model):
+            msg = f"model={shown(model)}: a name with () stands for an assistant of yours; give the assistant itself"
+            raise ValueError(msg)
         return checked_text(model, "model")
     if isinstance(model, Assistant) and not isinstance(model, type):
         return model.model if model.model == OFFLINE_MODEL else code_text(model.model)

@@ -70,7 +70,7 @@ NO_SETTINGS = (
     {"temperature": 5},
     {1: 2},
 )
-NO_MODEL = (5, -1, True, "", " ", b"x", [], {}, object(), lambda: None, ScriptedAssistant, SURROGATE)
+NO_MODEL = (5, "foo()", -1, True, "", " ", b"x", [], {}, object(), lambda: None, ScriptedAssistant, SURROGATE)
 NO_PATH = (5, -1, True, "", " ", b"x", [], {}, object(), lambda: None, Path, "nul\0", SURROGATE, HUGE)
 NO_FUNCTION = (None, 5, -1, True, "x", "", b"x", [], {}, object())
 NO_TOOLS = (5, True, "look_up", b"x", {}, object(), lambda: None, [5], [None], ["look_up"], [lambda: None])
@@ -158,7 +158,7 @@ OPTIONS = (
     ("thread_logs", NO_FLAG),
     ("chat_list", NO_CHOICE),
     ("prices", (None, 5, "x", b"x", True, [], object(), Price, {"m": 5}, {5: Price(input=1, output=1)}, {"m": Price})),
-    ("context", NO_OPTIONAL_COUNT),
+    ("context", (*NO_OPTIONAL_COUNT, 2**63)),
     ("courtesy", NO_FLAG),
     ("contacts", NO_CONTACTS),
     ("may_contact", (5, True, "x", b"x", [], {}, object())),
@@ -179,7 +179,7 @@ AGENT = (
     ("begins", NO_FLAG),
     ("limits", NO_LIMITS),
     ("notes", NO_FLAG),
-    ("context", NO_OPTIONAL_COUNT),
+    ("context", (*NO_OPTIONAL_COUNT, 2**63)),
     ("team", (*NO_TEXT, " ", "a//b", "team")),
     ("contacts", (*NO_CONTACTS, lambda: None)),
     ("data", (5, "x", b"x", True, [], object(), Agent, {1: 2}, {"a": object()}, {"a": math.nan}, {"a": SURROGATE})),
@@ -305,7 +305,7 @@ TABLE: dict[str, list[Wrong]] = {
         method(lambda w: w.chat, "remove_member", "agent_id", NO_MEMBER),
         *(setter(lambda w: w.chat, name, ("x",)) for name in ("name", "id", "description", "admin_id", "members")),
     ],
-    "Limits": [by_name(name, (None, 0, *NO_SECONDS), Limits) for name in ("steps_per_run", "runs", "tokens", "usd", "seconds")],
+    "Limits": [by_name(name, (None, 0, 2**63, *NO_SECONDS), Limits) for name in ("steps_per_run", "runs", "tokens", "usd", "seconds")],
     "Price": [
         by_name("input", (None, *NO_SECONDS, math.inf), Price, output=1),
         by_name("output", (None, *NO_SECONDS, math.inf), Price, input=1),
