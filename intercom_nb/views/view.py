@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from intercom_nb.errors import InterComError, LogError
+from intercom_nb.errors import InterComError, LogError, UnknownIdError
 from intercom_nb.log.reading import Query, querying, store_of
-from intercom_nb.texts.names import checked_text
+from intercom_nb.texts.names import checked_text, nearest
 from intercom_nb.views.actions import do
 from intercom_nb.views.answers import answer
 from intercom_nb.views.before import Before
@@ -24,6 +24,7 @@ from intercom_nb.views.widget import make_widget
 __all__ = ["AgentsView", "Dashboard", "GraphView", "Timeline", "Transcript", "View"]
 
 _LOGGER = logging.getLogger(__name__)
+_NEAR = 5  # ids that are told where a focus has none
 
 
 class _OneOfEach(type):
@@ -44,7 +45,12 @@ class View(metaclass=_OneOfEach):
     source : InterComService, str or Path
         A service, or the path of a log.
     focus : str, optional
-        The id of an agent or chat that the view is limited to.
+        The id of an agent, person or chat that the view is limited to.
+
+    Raises
+    ------
+    UnknownIdError
+        If the log has nobody of that id.
 
     Attributes
     ----------
@@ -65,6 +71,7 @@ class View(metaclass=_OneOfEach):
             self._kept = seen_of(source)
             self._service = weakref.ref(self._kept)
         self._line = one_line(source)  # also shows at once whether there is such a log
+        _check_there(source, self.focus)
         self._widget: Any = None
         self._visible: dict[str, bool] = {}
         self._sent = 0  # the place in the log up to which the page knows everything
@@ -239,6 +246,15 @@ class View(metaclass=_OneOfEach):
             yield self._log
         else:
             raise LogError(self._log, "this log was in memory, and its service is gone")
+
+
+def _check_there(source: Shown | str | Path, focus: str) -> None:
+    if not focus:
+        return
+    with querying(source) as query:
+        known = [found for (found,) in query("SELECT agent_id FROM agents UNION SELECT chat_id FROM chats")]
+    if focus not in known:
+        raise UnknownIdError(focus, nearest(focus, known, _NEAR), more="focus= takes the id of an agent or a chat")
 
 
 class Dashboard(View):

@@ -402,7 +402,7 @@ TABLE: dict[str, list[Wrong]] = {
         for name in VIEWS
         for wrong in (
             Wrong("source", (*NO_SOURCE, FOLDER), lambda _, value, name=name: getattr(intercom_nb, name)(value)),
-            Wrong("focus", (*NO_TEXT,), lambda w, value, name=name: getattr(intercom_nb, name)(w.intercom, value)),
+            Wrong("focus", (*NO_TEXT, "nobody", HUGE), lambda w, value, name=name: getattr(intercom_nb, name)(w.intercom, value)),
         )
     ],
 }  # fmt: skip

@@ -19,6 +19,7 @@ from intercom_nb import (
     NewerLogError,
     UnknownIdError,
     call,
+    events_df,
 )
 
 
@@ -345,3 +346,22 @@ def test_subscribers_hear_every_message_in_order(scripted):
     intercom.stop()
 
     assert heard == ["Begin", "Hi"]
+
+
+def test_contacts_that_name_nobodys_team_are_told_once(scripted, tmp_path, capsys):
+    """In one sentence with the teams there are, and an event, however often it is waited for."""
+    intercom = scripted(default="done", logs=tmp_path)
+    intercom.add(Agent("Ann", team="studio", contacts="workshop"), Agent("Bob", contacts=["ann", "attic"]))
+    intercom.start()
+    intercom["ann"].begin()
+    intercom.wait(60, progress=False)
+    told = capsys.readouterr()
+    said = events_df(intercom).query("kind == 'unknown_contacts'")["text"].tolist()
+
+    assert said == [
+        f"contacts name '{team}', and nobody is in such a team or has such a name (teams: studio)"
+        for team in ("workshop", "attic")
+    ]
+    assert [line for line in (told.out + told.err).splitlines() if "contacts name" in line] == [
+        f"test: {sentence}" for sentence in said
+    ]

@@ -26,6 +26,7 @@ from intercom_nb import (
     ScriptedAssistant,
     Timeline,
     Transcript,
+    UnknownIdError,
     call,
     demos,
     snapshot,
@@ -564,6 +565,17 @@ def test_without_widgets_there_are_tables(scripted, monkeypatch):
 
 def _no_widgets(*_):
     raise ImportError("anywidget")
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["a service", "a log"])
+def test_a_focus_that_nobody_has_is_told_with_the_nearest_ids(scripted, finished, live):
+    """At once, where it is written; of a service that has its members only in memory, too."""
+    service = scripted(default="done")
+    service.add(Agent("Founder"))
+    with pytest.raises(UnknownIdError, match=r"no agent or chat has the id 'foundr'; the nearest are: founder.*focus="):
+        AgentsView(service if live else finished.log, "foundr")
+
+    assert AgentsView(service if live else finished.log, "founder").focus == "founder"
 
 
 @pytest.mark.parametrize("what", ["nothing", "members", "demo"])
