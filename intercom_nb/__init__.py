@@ -3,6 +3,7 @@
 >>> from intercom_nb import Agent, InterComService
 """
 
+from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.analysis import (
     Frames,
     activity,
@@ -71,6 +72,7 @@ from intercom_nb.members.agent import Agent
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
 from intercom_nb.messages import Message
+from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Delta
 from intercom_nb.models.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.models.prices import Price
@@ -83,6 +85,7 @@ __all__ = [
     "AgentBuilder",
     "AgentFolderError",
     "AgentReport",
+    "AgentSpec",
     "AgentsView",
     "BuildReport",
     "Call",
@@ -107,6 +110,7 @@ __all__ = [
     "MissingKeyError",
     "MissionLab",
     "ModelError",
+    "ModelSettings",
     "NewerLogError",
     "OfflineAssistant",
     "Person",

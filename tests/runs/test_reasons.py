@@ -98,10 +98,9 @@ def test_what_its_process_left_is_interrupted_and_goes_on_silent(tmp_path):
     """A log whose process is gone: whoever opens it says that the attempt was interrupted."""
     in_the_middle(tmp_path, lambda service: copy_log(service, tmp_path / "left.db"))
     left = InterComService.open(tmp_path / "left.db", model=ScriptedAssistant())
-    reasons = runs_df(left)["reason"].tolist()
     left.stop()
 
-    assert reasons == ["interrupted"]
+    assert runs_df(left)["reason"].tolist() == ["interrupted"]
     assert gone_on(tmp_path / "left.db") == ("quiet", ["silent"], [2])
 
 
