@@ -70,7 +70,7 @@ class InterComService(Told, Display):
     record : None
         There is nothing to be recorded: every log is a recording.
     thread_logs : bool, default True
-        Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
+        Also write a text file for each agent into a folder that is named after the log, without its ``.db``.
     chat_list : {"newest", "every"}, default "newest"
         Whether only an agent's newest turn shows its chat list, or every stored one.
     prices : mapping of str to Price, optional
