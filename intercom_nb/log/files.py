@@ -4,18 +4,16 @@ import contextlib
 import itertools
 import os
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError
-from intercom_nb.log.schema import VERSION
 from intercom_nb.log.times import now
 
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes", "schema_version", "too_old"]
+__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes"]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
@@ -128,19 +126,3 @@ def _salts(file: BinaryIO, at: int) -> tuple[int, int]:
 def _is_older(found: tuple[int, int], salts: tuple[int, int]) -> bool:
     # Each time the file is begun anew, the first salt grows by one and the second is drawn by lot.
     return 0 < (salts[0] - found[0]) & 0xFFFFFFFF < _RESTARTS and found[1] != salts[1]
-
-
-def schema_version(query: Callable[..., list[tuple[Any, ...]]]) -> int | None:
-    """Return the schema of a log; None for a file that is something else."""
-    if not query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
-        return None
-    try:
-        return int(dict(query("SELECT key, value FROM meta"))["schema"])
-    except (KeyError, ValueError, TypeError, sqlite3.OperationalError):
-        return None
-
-
-def too_old(path: Path, found: int) -> LogError:
-    """Return what is to be said of a log with a schema from before the first release."""
-    told = f"was written before the first release (schema {found}); this version reads schema {VERSION}"
-    return LogError(path, f"{told}, so its run is to be made anew")

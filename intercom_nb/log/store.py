@@ -15,9 +15,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
+from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
-from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version, too_old
+from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
+from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
 from intercom_nb.log.transaction import TOTALS, Totals, Transaction
@@ -171,7 +172,8 @@ class Store:
             if path.with_name(path.name + "-journal").exists():
                 # Killed while the log changed its mode: only a connection that may write can undo that half.
                 store._writes.execute("SELECT 1 FROM sqlite_master").fetchall()
-            store._check(path)
+            with as_damage(path):
+                store._check(path)
             store._begin()
         except sqlite3.Error as error:
             _give_up(store, lock)
@@ -191,7 +193,7 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         target = ":memory:" if self.path is None else str(self.path)
-        return sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10)
+        return distrustful(sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10))
 
     def _begin(self) -> None:
         # Only now, for a file that proves to be no log of ours must stay as it was.
@@ -201,21 +203,17 @@ class Store:
 
     def _check(self, path: Path) -> None:
         with self.reading() as query:
-            found = schema_version(query)
-            if found is None:
-                raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole")
-            if found > VERSION:
-                raise NewerLogError(path, found, VERSION)
-            if found < VERSION:
-                if not query("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
-                    raise LogDamagedError(path, "is no log of intercom_nb")
-                raise too_old(path, found)
+            check_schema(path, query)
             # A log that was let go whole is taken at its word: to look at each page takes longer than to open it.
             last_opened = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1") or [(None,)]
             self.was_closed = last_opened[0][0] is not None and not has_tail(path)
             if not self.was_closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
                 raise LogDamagedError(path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
-            self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
+            if not 0 < (last_seq := query(LAST_SEQ)[0][0]) < LAST_PLACE:
+                raise LogDamagedError(
+                    path, f"says that it ends at {last_seq}, which cannot be; go back to a copy of it"
+                )
+            self._seqs = itertools.count(last_seq + 1)
             for amiss, sql in HALF_STATES.items() if has_tail(path) else ():
                 if query(sql):
                     raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
@@ -310,7 +308,8 @@ class Store:
     def _reader(self) -> sqlite3.Connection:
         if self._reads is None:
             uri = f"file:{quote(str(self.path))}?mode=ro"
-            self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+            self._reads = distrustful(connection)
         return self._reads
 
     def close(self) -> None:

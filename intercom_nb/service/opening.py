@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from intercom_nb.environment import setting
-from intercom_nb.errors import LogDamagedError, LogError, MissingKeyError
+from intercom_nb.errors import LogError, MissingKeyError
+from intercom_nb.log.door import as_damage
 from intercom_nb.log.state import State, place_of, read_state
 from intercom_nb.log.store import Store
 from intercom_nb.members.own_code import tools_from
@@ -29,7 +30,7 @@ from intercom_nb.runs.runtime import InThread
 from intercom_nb.service.engine import Engine, Shown
 from intercom_nb.service.options import Options
 from intercom_nb.service.recovery import Loader, check_code
-from intercom_nb.texts.names import slug
+from intercom_nb.texts.names import checked_name, slug
 from intercom_nb.tools import functions_by_name
 
 __all__ = ["Given", "made", "opened"]
@@ -112,7 +113,10 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
     try:
         state = _state_of(path, store)
-        name = store.meta["name"]
+        with as_damage(path):
+            name = checked_name(store.meta["name"], kind="service")
+            Options.from_kept(state.options)  # by itself: what is wrong with what was given is told as that
+            Options.needed(state.options)
         options = _options_of(path, state, anew)
         lifecycle.go_on_from(state.spent, state.seconds, options.limits)
         models = _models(name, options)
@@ -122,7 +126,8 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
             name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
         )  # fmt: skip
         loader = Loader(engine, state, store.rows)
-        loader.load(functions, assistant)
+        with as_damage(path):
+            loader.load(functions, assistant)
         loader.take_up()
         engine.note_given(anew, state.options)
     except BaseException:
@@ -139,12 +144,8 @@ def _state_of(path: Path, store: Store) -> State:
     LogDamagedError
         If a value is not what it should be.
     """
-    try:
-        with store.reading() as query:
-            return read_state(query, place_of(query, None))
-    except (ValueError, TypeError, LookupError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise LogDamagedError(path, f"holds a value that cannot be ({told}); go back to a copy of it") from None
+    with as_damage(path), store.reading() as query:
+        return read_state(query, place_of(query, None))
 
 
 def _assistant(anew: Mapping[str, Any], models: Models) -> Assistant | None:
