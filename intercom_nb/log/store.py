@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError
-from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
 from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
+from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
 from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now

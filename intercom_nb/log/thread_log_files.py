@@ -111,7 +111,7 @@ class ThreadLogFiles:
 
 def _head_of(mark: Path) -> bytes:
     try:
-        with open(os.open(mark, os.O_RDONLY | _NEVER_THROUGH_A_LINK), "rb") as file:
+        with os.fdopen(os.open(mark, os.O_RDONLY | _NEVER_THROUGH_A_LINK), "rb") as file:
             return file.read(200) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
     except OSError:
         return b""

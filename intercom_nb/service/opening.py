@@ -23,8 +23,10 @@ from intercom_nb.models import (
     ModelChoice,
     Models,
     plays_by_environment,
+    refusal_of_server,
     without_credentials,
 )
+from intercom_nb.notebook import note
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runtime import InThread
 from intercom_nb.service.engine import Engine, Shown
@@ -34,6 +36,9 @@ from intercom_nb.texts.names import checked_name, slug
 from intercom_nb.tools import functions_by_name
 
 __all__ = ["Given", "made", "opened"]
+
+
+_NO_OPTIONS = ("others", "resume_tools")  # of what is given, what is no option of a service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,7 @@ class Given:
     play: str | Path | None = None
     contacts: Any = None
     may_contact: Any = None
+    resume_tools: bool = False
     others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def options(self) -> dict[str, Any]:
@@ -59,7 +65,7 @@ class Given:
         TypeError, ValueError
             If the others are no options of a service, or are given by their own name too.
         """
-        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "others"}
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NO_OPTIONS}
         named = {name: value for name, value in own.items() if value is not None}
         if not isinstance(self.others, Mapping):
             raise TypeError(f"options={self.others!r}: it should be a dict, such as {{'courtesy': False}}")
@@ -115,6 +121,7 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
         state = _state_of(path, store)
         with as_damage(path):
             name = checked_name(store.meta["name"], kind="service")
+            store.meta["log_id"], store.meta["created_at"]
             Options.from_kept(state.options)  # by itself: what is wrong with what was given is told as that
             Options.needed(state.options)
         options = _options_of(path, state, anew)
@@ -125,10 +132,12 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
         engine = Engine(
             name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
         )  # fmt: skip
-        loader = Loader(engine, state, store.rows)
+        loader = Loader(engine, state, store.rows, resume_tools=given.resume_tools)
         with as_damage(path):
             loader.load(functions, assistant)
         loader.take_up()
+        if told := loader.not_made:
+            note(f"{name}: {told}")
         engine.note_given(anew, state.options)
     except BaseException:
         store.close()
@@ -206,6 +215,8 @@ def _on_its_server(path: Path, options: Options, state: State, anew: Mapping[str
             f"(and OPENAI_BASE_URL, if it is that server's), or give api_key= or client=; "
             "Dashboard(path) looks at it without, and model='offline' goes on without a language model",
         )
+    if server == known and options.api_key is None and (refused := refusal_of_server(None)):
+        raise MissingKeyError(str(named), refused)
     return replace(options, base_url=_whole_url(server, known), api_key=key)
 
 

@@ -3,10 +3,10 @@
 import shutil
 
 import pytest
-
-from intercom_nb import Agent, InterComService, ScriptedAssistant
-from logs import thread_logs_in, thread_logs_of
 from strangers import a_log, change, opened
+
+from intercom_nb import Agent, InterComService, LogDamagedError, ScriptedAssistant
+from logs import thread_logs_in, thread_logs_of
 
 MINE = "alias ll='ls -l'\n"
 
@@ -26,15 +26,16 @@ def test_no_name_in_a_log_chooses_a_path_outside_its_folder(tmp_path, service, a
     log = a_log(tmp_path / "theirs", "Ann").rename(tmp_path / "stranger.db")
     home.mkdir()
     log = log.rename(home / log.name)
-    change(log, f"UPDATE meta SET value = '{service}' WHERE key = 'name'; UPDATE agents SET name = '{agent}'")
+    change(log, f"UPDATE meta SET value = '{service}' WHERE key = 'name'; UPDATE agents SET name = '{agent}'")  # noqa: S608 - ours
     mine = home / path
     mine.parent.mkdir(exist_ok=True)
     mine.write_text(MINE)
 
-    try:
+    if service:
         opened(log)
-    except OSError as error:
-        assert "Name" in type(error).__name__ or "cannot be" in str(error)
+    else:
+        with pytest.raises(LogDamagedError, match="is empty"):
+            opened(log)
     assert mine.read_text() == MINE
 
 

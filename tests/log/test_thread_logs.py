@@ -206,7 +206,7 @@ def test_a_service_without_thread_logs_writes_none(scripted, tmp_path):
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
 
 
-def test_a_thread_log_that_cannot_be_written_stops_nobody(intercom, tmp_path, caplog):
+def test_a_thread_log_that_cannot_be_written_stops_nobody(intercom, caplog):
     """A file in the way of the folder is a warning; the conversation goes on in the log."""
     thread_logs_of(intercom).write_text("in the way")
     intercom.send_message("Say hello.", "ann", "you")
