@@ -13,7 +13,7 @@ from intercom_nb.log.times import now
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes"]
+__all__ = ["check_head", "fresh", "has_tail", "lacks_tail", "locked", "lost_bytes"]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
@@ -80,6 +80,13 @@ def check_head(path: Path) -> None:
 def has_tail(path: Path) -> bool:
     """Return whether something stands in a log's write-ahead file: the log is open, or was never closed."""
     return _size(_wal(path)) > _WAL_HEADER
+
+
+def lacks_tail(path: Path) -> bool:
+    """Return whether a log was in use, as its head says, and has no write-ahead file: a copy that left it out."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    return head[18:20] == b"\2\2" and not _wal(path).exists()
 
 
 def lost_bytes(path: Path, log: sqlite3.Connection) -> int:
