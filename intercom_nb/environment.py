@@ -1,10 +1,11 @@
 """Settings from the environment, and from the nearest ``.env`` file above the working directory."""
 
 import os
+from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
 
-__all__ = ["setting"]
+__all__ = ["file_of", "setting"]
 
 
 def setting(name: str) -> str | None:
@@ -16,3 +17,9 @@ def setting(name: str) -> str | None:
         return os.environ[name] or None
     path = find_dotenv(usecwd=True)
     return (dotenv_values(path).get(name) or None) if path else None
+
+
+def file_of(name: str) -> Path | None:
+    """Return the ``.env`` that says a setting; None where the environment does, or nobody."""
+    path = find_dotenv(usecwd=True)
+    return Path(path) if path and name not in os.environ and dotenv_values(path).get(name) else None

@@ -38,7 +38,7 @@ def _no_settings(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith(_SETTINGS)]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    for kept in ("_intercom_nb_services", "_intercom_nb_taped"):
+    for kept in ("_intercom_nb_services", "_intercom_nb_taped", "_intercom_nb_servers"):
         monkeypatch.setitem(sys.__dict__, kept, {})  # what an earlier test left is none of this one's
 
 

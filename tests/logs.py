@@ -4,12 +4,17 @@ import sqlite3
 from contextlib import closing
 
 from intercom_nb.log.schema import SCHEMA, VERSION, columns_of
-from intercom_nb.log.thread_logs import file_name
+from intercom_nb.log.thread_log_files import folder_of
 
 
 def thread_logs_of(intercom):
     """Return the folder of the thread logs that a service writes."""
-    return intercom.log.parent / file_name(intercom.name)
+    return folder_of(intercom.log)
+
+
+def thread_logs_in(folder):
+    """Return the thread logs of a folder, by name; what marks it as a log's own is none of them."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
 FILLED = {

@@ -16,6 +16,7 @@ from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table,
 from intercom_nb.analysis.tables import NAMES, Frames, Table
 from intercom_nb.checks import checked_flag, checked_path
 from intercom_nb.errors import LogDamagedError, LogError
+from intercom_nb.log.door import as_damage
 from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, Query, check_readable, connected, path_of, store_of, uri_of
 from intercom_nb.log.state import place_of
 from intercom_nb.log.store import Store
@@ -109,13 +110,13 @@ def _arrow_reader(log: HasStore | Path, until: Until) -> Iterator[_Read]:
     path = path_of(log)
     with ONE_AT_A_TIME:
         is_open = _is_open_here(path)
-        with connected(path) as connection:
+        with as_damage(path), connected(path) as connection:
             check_readable(path, connection)
             place = _place(lambda sql, *parameters: connection.execute(sql, parameters).fetchall(), until)
             if is_open:
                 yield lambda table: _in_batches(connection, table, place)
                 return
-        with _through_adbc(path, place) as read:
+        with as_damage(path), _through_adbc(path, place) as read:
             yield read
 
 

@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.reading import Source, Until, check_not_read, logs_of, read_tables
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.teams import By, teams_of
+from intercom_nb.log.door import as_damage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,7 +262,11 @@ def _rows_by_log(source: Source, until: Until) -> dict[str, LogRows]:
         check_not_read(until)
         return _of_frames(source)
     wanted = {name: TABLES[name] for name in _ROWS}
-    return {name: _log_rows(read_tables(log, wanted, until)) for name, log in logs_of(source).items()}
+    found = {}
+    for name, log in logs_of(source).items():
+        with as_damage(log) if isinstance(log, Path) else nullcontext():
+            found[name] = _log_rows(read_tables(log, wanted, until))
+    return found
 
 
 def _of_frames(frames: Frames) -> dict[str, LogRows]:

@@ -13,7 +13,7 @@ from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.thread_log_parser import Entry, parse
 from intercom_nb.checks import checked_path
 from intercom_nb.errors import LogError
-from intercom_nb.log.thread_logs import file_name
+from intercom_nb.log.thread_log_files import file_name
 from intercom_nb.texts.turns import Incoming
 
 __all__ = ["read_thread_logs"]
@@ -56,7 +56,7 @@ def read_thread_logs(folder: str | Path) -> Frames:
     Examples
     --------
     >>> from intercom_nb import who_to_whom
-    >>> folder = intercom.log.parent / intercom.name
+    >>> folder = intercom.log.with_suffix("")  # named after the log
     >>> int(who_to_whom(read_thread_logs(folder)).loc["Founder", "Marketing Expert"])
     2
     """

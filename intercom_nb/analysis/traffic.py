@@ -50,10 +50,9 @@ def delivery_counts(source: Source, *, until: Until = None) -> dict[str, dict[st
         return {s: {r: n for r, n in zip(members, row, strict=True) if r != s} for s, row in rows}
     with querying(logs[""]) as query:
         names = dict(query(_NAMES))
-        counted = query(_COUNTS)
-    counts = {names[s]: {names[r]: 0 for r in names if r != s} for s in names}
-    for sender_id, receiver_id, count in counted:
-        counts[names[sender_id]][names[receiver_id]] = count
+        counts = {names[s]: {names[r]: 0 for r in names if r != s} for s in names}
+        for sender_id, receiver_id, count in query(_COUNTS):
+            counts[names[sender_id]][names[receiver_id]] = count
     return counts
 
 

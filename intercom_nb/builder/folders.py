@@ -89,6 +89,9 @@ def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[...,
     functions, problems = functions_from(tools), _Problems()
     agents: dict[str, Agent] = {}
     for one in _folders(folder):
+        if outside := _links_out(one, folder):
+            problems.tell(one, "is a link that leads out of the folder; only what lies in it is read", outside)
+            continue
         agent = _agent(one, functions, problems)
         if agent is None:
             continue
@@ -115,6 +118,16 @@ class _Problems(list[str]):
 def _folders(folder: Path) -> list[Path]:
     found = (one for one in folder.iterdir() if one.is_dir() and one.name[0] not in "._")
     return sorted(found, key=lambda one: one.name)
+
+
+def _links_out(folder: Path, root: Path) -> str:
+    """Return what of an agent's folder lies elsewhere: whoever wrote it must not choose which of my files are read."""
+    read = [folder, *(folder / name for name in (*_TEXTS, *_SETTINGS, "files"))]
+    files = folder / "files"
+    if _is_inside(files, root) and files.is_dir():
+        read += sorted(files.iterdir())
+    found = next((one for one in read if not _is_inside(one, root)), None)
+    return "" if found is None else str(found.relative_to(folder.parent))
 
 
 def _agent(folder: Path, functions: Mapping[str, Callable[..., Any]], problems: _Problems) -> Agent | None:
@@ -158,7 +171,7 @@ def _settings(
     try:
         text = (folder / file).read_text(encoding="utf-8")
         settings = tomllib.loads(text) if file == "agent.toml" else json.loads(text)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         problems.tell(folder, f"cannot be read: {error}", file)
         return {}
     if not isinstance(settings, dict):

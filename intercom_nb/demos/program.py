@@ -12,7 +12,7 @@ from intercom_nb.analysis import delivery_counts
 from intercom_nb.builder.folders import load_agents
 from intercom_nb.checks import checked_call, shown
 from intercom_nb.errors import InterComError
-from intercom_nb.log.thread_logs import file_name
+from intercom_nb.log.thread_log_files import folder_of
 from intercom_nb.members.agent import Agent
 from intercom_nb.messages import Message
 from intercom_nb.models import ModelChoice, default_model
@@ -141,9 +141,7 @@ def _watch(demo: int, model: str | None, logs: str | None) -> None:
     intercom = run(demo, model=paced, logs=logs, show=lambda text: print(text, flush=True))
     print(f"Stopped: {sentence(intercom.reason)}.\n")
     print(table(delivery_counts(intercom)))
-    print(
-        f"\nLog:          {intercom.log}\nThread logs:  {Path(str(intercom.log)).parent / file_name(intercom.name)}/\n"
-    )
+    print(f"\nLog:          {intercom.log}\nThread logs:  {folder_of(Path(str(intercom.log)))}/\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,18 +4,16 @@ import contextlib
 import itertools
 import os
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError
-from intercom_nb.log.schema import VERSION
 from intercom_nb.log.times import now
 
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "has_tail", "locked", "lost_bytes", "schema_version", "too_old"]
+__all__ = ["check_head", "fresh", "has_tail", "lacks_tail", "locked", "lost_bytes"]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
@@ -84,6 +82,13 @@ def has_tail(path: Path) -> bool:
     return _size(_wal(path)) > _WAL_HEADER
 
 
+def lacks_tail(path: Path) -> bool:
+    """Return whether a log was in use, as its head says, and has no write-ahead file: a copy that left it out."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    return head[18:20] == b"\2\2" and not _wal(path).exists()
+
+
 def lost_bytes(path: Path, log: sqlite3.Connection) -> int:
     """Return how many bytes at the end of a log's write-ahead file belong to no whole transaction.
 
@@ -128,19 +133,3 @@ def _salts(file: BinaryIO, at: int) -> tuple[int, int]:
 def _is_older(found: tuple[int, int], salts: tuple[int, int]) -> bool:
     # Each time the file is begun anew, the first salt grows by one and the second is drawn by lot.
     return 0 < (salts[0] - found[0]) & 0xFFFFFFFF < _RESTARTS and found[1] != salts[1]
-
-
-def schema_version(query: Callable[..., list[tuple[Any, ...]]]) -> int | None:
-    """Return the schema of a log; None for a file that is something else."""
-    if not query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"):
-        return None
-    try:
-        return int(dict(query("SELECT key, value FROM meta"))["schema"])
-    except (KeyError, ValueError, TypeError, sqlite3.OperationalError):
-        return None
-
-
-def too_old(path: Path, found: int) -> LogError:
-    """Return what is to be said of a log with a schema from before the first release."""
-    told = f"was written before the first release (schema {found}); this version reads schema {VERSION}"
-    return LogError(path, f"{told}, so its run is to be made anew")

@@ -3,15 +3,14 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 from intercom_nb.checks import checked_path, wrong_type
-from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
-from intercom_nb.log.files import too_old
-from intercom_nb.log.schema import VERSION
+from intercom_nb.errors import LogDamagedError, LogError
+from intercom_nb.log.door import as_damage, check_schema, distrustful
 from intercom_nb.log.store import Store
 
 __all__ = [
@@ -28,6 +27,8 @@ __all__ = [
 
 _WAIT_S = 10  # for a log that is just being closed
 ONE_AT_A_TIME = threading.RLock()  # so that whether a file is open here stays true while it is read
+_REMEMBERED = 256  # files
+_CHECKED: dict[Path, tuple[tuple[int, ...], ...]] = {}  # as they were found to be logs; used one at a time
 Query: TypeAlias = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -54,8 +55,16 @@ def store_of(log: HasStore) -> Store:
 
 
 @contextmanager
-def querying(log: HasStore | str | Path) -> Iterator[Query]:
+def querying(log: HasStore | str | Path, *, told: bool = True) -> Iterator[Query]:
     """Give a function that runs queries on one state of a log. Loads neither pandas nor pyarrow.
+
+    Parameters
+    ----------
+    log : HasStore, str or Path
+        A service, or the path of a log.
+    told : bool, default True
+        Whether whatever a value comes to that cannot be is told as damage. False where the block is given more than the
+        log, and tells what was wrong with that itself.
 
     Raises
     ------
@@ -66,7 +75,10 @@ def querying(log: HasStore | str | Path) -> Iterator[Query]:
         with store_of(log).reading() as query:
             yield query
         return
-    with ONE_AT_A_TIME, connected(path_of(log)) as connection:
+    path = path_of(log)
+    with ONE_AT_A_TIME, as_damage(path) if told else nullcontext(), connected(path) as connection:
+        if isinstance(log, str | Path):  # a service has checked its own
+            _check_anew(path, connection)
         yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
 
@@ -105,6 +117,17 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
             raise LogDamagedError(path, f"cannot be read as a log of intercom_nb ({error})") from None
 
 
+def _check_anew(path: Path, connection: sqlite3.Connection) -> None:
+    """Check what a file is, once for as long as it stays as it is: views of a log ask it often."""
+    files = [file.stat() for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
+    state = tuple((file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns) for file in files)
+    if _CHECKED.get(path) != state:
+        check_readable(path, connection)
+        if len(_CHECKED) >= _REMEMBERED:
+            _CHECKED.clear()
+        _CHECKED[path] = state
+
+
 def check_readable(path: Path, connection: sqlite3.Connection) -> None:
     """Check that a file is a whole log that this version reads.
 
@@ -117,14 +140,8 @@ def check_readable(path: Path, connection: sqlite3.Connection) -> None:
     NewerLogError
         If a later version of this package wrote it.
     """
-    try:
-        found = int(dict(connection.execute("SELECT key, value FROM meta"))["schema"])
-    except (sqlite3.OperationalError, KeyError, ValueError):
-        raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole") from None
-    if found > VERSION:
-        raise NewerLogError(path, found, VERSION)
-    if found < VERSION:
-        raise too_old(path, found)
+    distrustful(connection)
+    check_schema(path, lambda sql, *parameters: connection.execute(sql, parameters).fetchall())
     (pages,), (page_bytes,) = (connection.execute(f"PRAGMA page_{what}").fetchone() for what in ("count", "size"))
     size = path.stat().st_size
     # While it is being written, its newest pages may be in the file beside it.

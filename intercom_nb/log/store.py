@@ -15,9 +15,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
+from intercom_nb.errors import LogDamagedError, LogError
+from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
 from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
-from intercom_nb.log.files import check_head, fresh, has_tail, locked, lost_bytes, schema_version, too_old
+from intercom_nb.log.files import check_head, fresh, has_tail, lacks_tail, locked, lost_bytes
+from intercom_nb.log.presence import Presence
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
 from intercom_nb.log.transaction import TOTALS, Totals, Transaction
@@ -127,24 +129,39 @@ class Store:
         else:
             path, lock = fresh(folder, name)
             store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
+        try:
+            store._make(name, meta, options)
+        except BaseException as error:
+            store._unmake()
+            if isinstance(error, sqlite3.Error):
+                raise LogError(store.path, f"cannot be made ({error}); choose another folder") from None
+            raise
+        return store
+
+    def _make(self, name: str, meta: Mapping[str, str], options: Mapping[str, str]) -> None:
         at = micros(now())
         known = {"name": name, **meta, "schema": VERSION, "created_at": at}
         if "log_id" not in known:
             known["log_id"] = secrets.token_hex(8)
         known["process"] = _process()
-        seq = next(store._seqs)
+        seq = next(self._seqs)
         facts: list[Fact] = [OptionSet(option, seq, value) for option, value in options.items()]
         facts.append(_opened(seq))
-        with store._guard:
-            store._writes.executescript("BEGIN;" + SCHEMA)
-            store._writes.executemany("INSERT INTO meta VALUES (?, ?, ?)", [(k, seq, str(v)) for k, v in known.items()])
+        with self._guard:
+            self._writes.executescript("BEGIN;" + SCHEMA)
+            self._writes.executemany("INSERT INTO meta VALUES (?, ?, ?)", [(k, seq, str(v)) for k, v in known.items()])
             for fact in facts:
-                store._writes.executemany(*fact.statement())
-            store._writes.execute(PLACE, (seq, at, *store._totals.row()))
-            store._writes.execute("COMMIT")
-        store._opening = seq
-        store._begin()
-        return store
+                self._writes.executemany(*fact.statement())
+            self._writes.execute(PLACE, (seq, at, *self._totals.row()))
+            self._writes.execute("COMMIT")
+        self._opening = seq
+        self._begin()
+
+    def _unmake(self) -> None:
+        """Leave nothing behind of a log that could not be made."""
+        self.close()
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
     @classmethod
     def open(cls, path: Path, *, loop: Loop | None = None, on_failure: Callable[[], None] = _do_nothing) -> "Store":
@@ -163,15 +180,22 @@ class Store:
         """
         if not path.is_file():
             raise LogError(path, "there is no such log; a service writes one into its logs= folder")
+        path = path.resolve()  # the lock lies beside the file, whatever link leads to it
+        if path.stat().st_nlink > 1:
+            raise LogError(path, "has a second name (a hard link), by which another service could write it; copy it")
         lock = locked(path)
         store = None
         try:
             check_head(path)
+            lacks = lacks_tail(path)
             store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
             if path.with_name(path.name + "-journal").exists():
                 # Killed while the log changed its mode: only a connection that may write can undo that half.
                 store._writes.execute("SELECT 1 FROM sqlite_master").fetchall()
-            store._check(path)
+            with as_damage(path):
+                store._check(path)
+            if lacks:
+                store.recovered = "its write-ahead file is missing; what was said last may be too"
             store._begin()
         except sqlite3.Error as error:
             _give_up(store, lock)
@@ -191,31 +215,30 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         target = ":memory:" if self.path is None else str(self.path)
-        return sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10)
+        return distrustful(sqlite3.connect(target, isolation_level=None, check_same_thread=False, timeout=10))
 
     def _begin(self) -> None:
         # Only now, for a file that proves to be no log of ours must stay as it was.
         self._writes.execute("PRAGMA journal_mode = WAL")
         self._writes.execute("PRAGMA synchronous = FULL")
+        if self.path is not None:
+            self._writer.presence = Presence(self.path, None if self._lock is None else self._lock.lock_file)
+            self._writer.presence.check()
         self._writer.start()
 
     def _check(self, path: Path) -> None:
         with self.reading() as query:
-            found = schema_version(query)
-            if found is None:
-                raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole")
-            if found > VERSION:
-                raise NewerLogError(path, found, VERSION)
-            if found < VERSION:
-                if not query("SELECT 1 FROM sqlite_master WHERE name = 'deliveries'"):
-                    raise LogDamagedError(path, "is no log of intercom_nb")
-                raise too_old(path, found)
+            check_schema(path, query)
             # A log that was let go whole is taken at its word: to look at each page takes longer than to open it.
             last_opened = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1") or [(None,)]
             self.was_closed = last_opened[0][0] is not None and not has_tail(path)
             if not self.was_closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
                 raise LogDamagedError(path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
-            self._seqs = itertools.count(query(LAST_SEQ)[0][0] + 1)
+            if not 0 < (last_seq := query(LAST_SEQ)[0][0]) < LAST_PLACE:
+                raise LogDamagedError(
+                    path, f"says that it ends at {last_seq}, which cannot be; go back to a copy of it"
+                )
+            self._seqs = itertools.count(last_seq + 1)
             for amiss, sql in HALF_STATES.items() if has_tail(path) else ():
                 if query(sql):
                     raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
@@ -310,7 +333,8 @@ class Store:
     def _reader(self) -> sqlite3.Connection:
         if self._reads is None:
             uri = f"file:{quote(str(self.path))}?mode=ro"
-            self._reads = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+            self._reads = distrustful(connection)
         return self._reads
 
     def close(self) -> None:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.environment import setting
-from intercom_nb.errors import LogDamagedError, LogError
-from intercom_nb.log.files import schema_version
+from intercom_nb.errors import LogError
 from intercom_nb.log.pseudonyms import Pseudonyms, without_texts
 from intercom_nb.log.reading import HasStore, Query, querying
 from intercom_nb.log.schema import CLOCK, PROCESS, TABLES, VERSION, described
@@ -90,7 +89,6 @@ def to_jsonl(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with querying(log) as query, part.open("w", encoding="utf-8", newline="\n") as file:
-            _check(query)
             file.write(_line(head))
             alter, hide = _altering(query, for_play=for_play, pseudonyms=pseudonyms, texts=texts), _hiding()
             file.writelines(hide(_line({table: alter(table, row)})) for table, row in _rows(query))
@@ -103,13 +101,6 @@ def to_jsonl(
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return path
-
-
-def _check(query: Query) -> None:
-    found = schema_version(query)
-    if found != VERSION:
-        what = "is no log of intercom_nb" if found is None else f"has schema {found}, and this version writes {VERSION}"
-        raise LogDamagedError(None, f"what is to be written as text {what}")
 
 
 def _rows(query: Query) -> Iterator[tuple[str, dict[str, Any]]]:

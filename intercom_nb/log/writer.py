@@ -13,13 +13,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
 from intercom_nb.errors import LogError
 from intercom_nb.log.facts import Fact
+from intercom_nb.log.presence import Presence
 from intercom_nb.log.transaction import Patience, Totals, Transaction
 from intercom_nb.notebook import keep_output_out_of_cells
 
@@ -85,6 +86,7 @@ class Writer:
         self._loop = loop
         self._on_failure = on_failure
         self.failure: LogError | None = None
+        self.presence: Presence | None = None  # of a log in a file, once it is open
         self.watchers: list[Callable[[Sequence[Fact]], None]] = []
         self._waiting: deque[Transaction] = deque()
         self._writing = threading.Lock()  # held by the one thread that writes, and does what follows
@@ -166,7 +168,8 @@ class Writer:
             # What was handed over later builds on this: nothing more is written, so the log stays a whole state.
             if self.failure is None:
                 _LOGGER.warning("the log cannot be written: %s", error)
-                self.failure = LogError(self._path, f"cannot be written ({error}); nothing more is accepted")
+                said = LogError(self._path, f"cannot be written ({error}); nothing more is accepted")
+                self.failure = error if isinstance(error, LogError) else said
                 self._on_failure()
             for transaction in batch:
                 transaction.done.set_exception(self.failure)
@@ -187,6 +190,8 @@ class Writer:
 
     def _execute(self, batch: list[Transaction]) -> None:
         connection, totals = self._connection, self._totals
+        if self.presence is not None:
+            self.presence.check()
         connection.execute("BEGIN IMMEDIATE")
         try:
             for transaction in batch:
@@ -198,5 +203,6 @@ class Writer:
                 connection.execute(PLACE, (transaction.place, transaction.at, *totals.row()))
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # of a full disk SQLite has undone it already, and says so only here
+                connection.execute("ROLLBACK")
             raise

@@ -10,6 +10,7 @@ from intercom_nb.models.client import ClientOptions
 from intercom_nb.models.model import Model, Models, default_model
 from intercom_nb.models.recording.from_environment import check_nothing_recorded, plays_by_environment
 from intercom_nb.models.recording.tape import ALL_MAIL, Tape
+from intercom_nb.models.server_of_dotenv import refusal_of_server
 from intercom_nb.models.values import (
     OFFLINE_MODEL,
     OPENAI_URL,
@@ -42,5 +43,6 @@ __all__ = [
     "default_model",
     "model_text",
     "plays_by_environment",
+    "refusal_of_server",
     "without_credentials",
 ]

@@ -13,7 +13,7 @@ import openai
 
 from intercom_nb.errors import ModelError
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
-from intercom_nb.models.values import NO_KEY, Address
+from intercom_nb.models.values import Address
 
 __all__ = ["Failure", "failure_of", "retry_after_of", "safe"]
 
@@ -25,6 +25,8 @@ _WORDS = {  # by what other names servers know a setting
     "max_output_tokens": "max_output_tokens|max_completion_tokens|max_tokens",
 }
 _HOLDS = {"reasoning": "reasoning_effort", "text": "verbosity"}  # objects that hold a setting, and more
+# An address, with a user's name and a query: either may hold a key.
+_ADDRESS = re.compile(r"(https?://)(?:[^\s/@'\"<>]*@)?([^\s?@'\"<>]*)(?:\?[^\s'\"<>]*)?")
 _PASSING = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)
 
 
@@ -154,7 +156,8 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 
 def safe(text: str, address: Address, shown: int | None = 500) -> str:
     """Return a text without keys; unless `shown` is None, on one line and of a length for people."""
-    key = address.api_key
-    hidden = text.replace(key, "(key)") if key not in ("", NO_KEY) else text
+    hidden = _ADDRESS.sub(lambda found: f"{found[1]}{found[2]}", text)
+    for secret in address.secrets:
+        hidden = hidden.replace(secret, "(key)")
     hidden = re.sub(r"\bsk-[\w*-]{8,}", "(key)", hidden)
     return hidden if shown is None else " ".join(hidden.split())[:shown]

@@ -1,6 +1,7 @@
 """The models of one service: which server a name means, and one call of it."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.client import Client, ClientOptions
 from intercom_nb.models.offline import OfflineAssistant
 from intercom_nb.models.price_list import usd_of
-from intercom_nb.models.recording.from_environment import by_environment
+from intercom_nb.models.recording.from_environment import by_environment, plays_by_environment
 from intercom_nb.models.recording.log_tape import LogTape
 from intercom_nb.models.recording.tape import Tape
 from intercom_nb.models.reply import end_of, read, usage_of, without_nulls
+from intercom_nb.models.server_of_dotenv import refusal_of_server
 from intercom_nb.models.values import (
     NO_KEY,
     OFFLINE_MODEL,
@@ -40,8 +42,18 @@ from intercom_nb.tools import ToolCall
 
 __all__ = ["Model", "Models", "default_model"]
 
+_USUAL = re.compile("accept|content-type|user-agent|x-stainless-", re.IGNORECASE)  # headers of every client
 _LOGGER = logging.getLogger(__name__)
 _NOWHERE = Address("http://recording/v1", NO_KEY)
+
+
+def _headers_of(own: AsyncOpenAI | None) -> tuple[str, ...]:
+    """Return what a client of the caller's own sends besides what every client does: it may be a key."""
+    if own is None:
+        return ()
+    given = own.default_headers | own.default_query
+    values = [str(value) for name, value in given.items() if not _USUAL.match(name)]
+    return tuple(sorted({*values, *(value.rpartition(" ")[2] for value in values)}))
 
 
 class Models:
@@ -66,6 +78,9 @@ class Models:
         self._own = client
         self._base_url = base_url or setting("OPENAI_BASE_URL")
         self._api_key = api_key or setting("OPENAI_API_KEY")
+        self._refused = ""
+        if base_url is None and client is None and options.play is None and not plays_by_environment():
+            self._refused = refusal_of_server(api_key)
         if client is not None:
             self._base_url = str(client.base_url).rstrip("/")
             self._api_key = client.api_key
@@ -108,9 +123,12 @@ class Models:
             return self.named(self._offline)
         if self._api_key is None and self._base_url is None:
             raise MissingKeyError(model)
+        if self._refused:
+            raise MissingKeyError(model, self._refused)
         base_url = self._base_url or OPENAI_URL
-        label = model if base_url == OPENAI_URL else f"{model} at {base_url}"
-        return Model(model, label, self._client(Address(base_url, self._api_key or NO_KEY)), self)
+        label = model if base_url == OPENAI_URL else f"{model} at {without_credentials(base_url)}"
+        address = Address(base_url, self._api_key or NO_KEY, headers=_headers_of(self._own))
+        return Model(model, label, self._client(address), self)
 
     def _unnamed(self) -> "Model":
         if self.tape.model is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from intercom_nb.checks import shown, wrong_type
 from intercom_nb.messages import Item
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 OPENAI_URL = "https://api.openai.com/v1"
+_SHORTEST_KEY = 8  # characters
 NO_KEY = "none"  # the client insists on some key
 
 
@@ -216,11 +217,33 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a client goes: equal addresses share one client."""
+    """Where a client goes: equal addresses share one client.
+
+    Attributes
+    ----------
+    base_url, api_key : str
+        Of the server; the first may hold a user's name, a password and a query.
+    app : Assistant, optional
+        Who answers in the server's place.
+    headers : tuple of str
+        What else is sent with each request, by a client of the caller's own.
+    """
 
     base_url: str
     api_key: str
     app: Assistant | None = None
+    headers: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:  # the key stays out of every traceback and log
-        return f"<{self.base_url}>"
+    def __repr__(self) -> str:  # no key in any traceback and log
+        return f"<{without_credentials(self.base_url)}>"
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must be told to nobody, wherever it stands, the longest first; what is shorter may be a word."""
+        parts = urlsplit(self.base_url)
+        user = parts.netloc.rpartition("@")[0]
+        named = [value for _, value in parse_qsl(parts.query)]
+        written = [part.partition("=")[2] for part in parts.query.split("&")]
+        key = self.api_key if self.api_key != NO_KEY else ""
+        found = {key, user, *user.split(":"), *map(unquote, user.split(":")), *named, *written, *self.headers}
+        return sorted((one for one in found if len(one) >= _SHORTEST_KEY), key=len, reverse=True)

@@ -31,7 +31,9 @@ from intercom_nb.tools import Tool, ToolCall
 
 __all__ = ["Circumstances", "Steps"]
 
-_UNKNOWN_OUTCOME = "Error: the process ended while this tool was at work; find out what came of it before calling again"
+_UNKNOWN_OUTCOME = (
+    "Error: outcome unknown: the process ended before this tool was done; find out what came of it before calling again"
+)
 
 
 @dataclass(frozen=True, slots=True)

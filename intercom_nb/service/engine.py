@@ -17,7 +17,8 @@ from intercom_nb.errors import LifecycleError, LogError, listed
 from intercom_nb.limits import Spent
 from intercom_nb.log.facts import AgentVersion, Halted, OptionSet, Resumed
 from intercom_nb.log.store import Store
-from intercom_nb.log.thread_logs import ThreadLogs, file_name
+from intercom_nb.log.thread_log_files import ThreadLogFiles
+from intercom_nb.log.thread_logs import ThreadLogs
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.members.agent import Agent, become, join, own_code_of
 from intercom_nb.members.chat import Chat
@@ -168,7 +169,7 @@ class Engine(Owner):
     def _make_thread_logs(self) -> ThreadLogs | None:
         if not self.options.thread_logs or self.log.path is None:
             return None
-        made = ThreadLogs(self.log.path.parent / file_name(self.name), self.registry.name_of)
+        made = ThreadLogs(ThreadLogFiles(self.log.path, self.log.meta["log_id"]), self.registry.name_of)
         self.log.watch(made)
         return made
 

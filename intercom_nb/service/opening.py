@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from intercom_nb.environment import setting
-from intercom_nb.errors import LogDamagedError, LogError, MissingKeyError
+from intercom_nb.errors import LogError, MissingKeyError
+from intercom_nb.log.door import as_damage
 from intercom_nb.log.state import State, place_of, read_state
 from intercom_nb.log.store import Store
 from intercom_nb.members.own_code import tools_from
@@ -22,17 +23,22 @@ from intercom_nb.models import (
     ModelChoice,
     Models,
     plays_by_environment,
+    refusal_of_server,
     without_credentials,
 )
+from intercom_nb.notebook import note
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runtime import InThread
 from intercom_nb.service.engine import Engine, Shown
 from intercom_nb.service.options import Options
 from intercom_nb.service.recovery import Loader, check_code
-from intercom_nb.texts.names import slug
+from intercom_nb.texts.names import checked_name, slug
 from intercom_nb.tools import functions_by_name
 
 __all__ = ["Given", "made", "opened"]
+
+
+_NO_OPTIONS = ("others", "resume_tools")  # of what is given, what is no option of a service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,7 @@ class Given:
     play: str | Path | None = None
     contacts: Any = None
     may_contact: Any = None
+    resume_tools: bool = False
     others: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     def options(self) -> dict[str, Any]:
@@ -58,7 +65,7 @@ class Given:
         TypeError, ValueError
             If the others are no options of a service, or are given by their own name too.
         """
-        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "others"}
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NO_OPTIONS}
         named = {name: value for name, value in own.items() if value is not None}
         if not isinstance(self.others, Mapping):
             raise TypeError(f"options={self.others!r}: it should be a dict, such as {{'courtesy': False}}")
@@ -112,7 +119,11 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
     try:
         state = _state_of(path, store)
-        name = store.meta["name"]
+        with as_damage(path):
+            name = checked_name(store.meta["name"], kind="service")
+            store.meta["log_id"], store.meta["created_at"]
+            Options.from_kept(state.options)  # by itself: what is wrong with what was given is told as that
+            Options.needed(state.options)
         options = _options_of(path, state, anew)
         lifecycle.go_on_from(state.spent, state.seconds, options.limits)
         models = _models(name, options)
@@ -121,9 +132,12 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
         engine = Engine(
             name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
         )  # fmt: skip
-        loader = Loader(engine, state, store.rows)
-        loader.load(functions, assistant)
+        loader = Loader(engine, state, store.rows, resume_tools=given.resume_tools)
+        with as_damage(path):
+            loader.load(functions, assistant)
         loader.take_up()
+        if told := loader.not_made:
+            note(f"{name}: {told}")
         engine.note_given(anew, state.options)
     except BaseException:
         store.close()
@@ -139,12 +153,8 @@ def _state_of(path: Path, store: Store) -> State:
     LogDamagedError
         If a value is not what it should be.
     """
-    try:
-        with store.reading() as query:
-            return read_state(query, place_of(query, None))
-    except (ValueError, TypeError, LookupError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise LogDamagedError(path, f"holds a value that cannot be ({told}); go back to a copy of it") from None
+    with as_damage(path), store.reading() as query:
+        return read_state(query, place_of(query, None))
 
 
 def _assistant(anew: Mapping[str, Any], models: Models) -> Assistant | None:
@@ -205,6 +215,8 @@ def _on_its_server(path: Path, options: Options, state: State, anew: Mapping[str
             f"(and OPENAI_BASE_URL, if it is that server's), or give api_key= or client=; "
             "Dashboard(path) looks at it without, and model='offline' goes on without a language model",
         )
+    if server == known and options.api_key is None and (refused := refusal_of_server(None)):
+        raise MissingKeyError(str(named), refused)
     return replace(options, base_url=_whole_url(server, known), api_key=key)
 
 

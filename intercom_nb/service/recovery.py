@@ -1,13 +1,15 @@
 """What a log says, put back into memory. Recovery is a query: every transaction left a whole state behind."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from intercom_nb.errors import LogError
+from intercom_nb.errors import LogDamagedError, LogError, listed
+from intercom_nb.log.door import as_damage
 from intercom_nb.log.facts import Released
 from intercom_nb.log.reading import Query
 from intercom_nb.log.state import RunState, State
-from intercom_nb.members.agent import agent_from, join
+from intercom_nb.members.agent import Agent, agent_from, join
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.own_code import missing_code, own_code
 from intercom_nb.members.person import Person
@@ -18,10 +20,11 @@ from intercom_nb.runs.agent_state import AgentState, Run, end_attempts, with_ope
 from intercom_nb.runs.halts import PAUSED
 from intercom_nb.service.engine import Engine
 from intercom_nb.texts.instructions import compose
-from intercom_nb.texts.names import code_name
+from intercom_nb.texts.names import code_name, plain_name
 
 __all__ = ["Loader", "check_code"]
 
+_LOGGER = logging.getLogger(__name__)
 _HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was said before is long past
 _MOST_TALKED = 100  # partners; of whom an agent has more, the latest count
 _UNFINISHED = (None, "stopped", "interrupted")
@@ -61,12 +64,16 @@ class Loader:
         What the log says.
     query : Query
         On the same state of the log.
+    resume_tools : bool
+        Whether calls of own tools that a step holds and that never began are made.
     """
 
-    def __init__(self, engine: Engine, state: State, query: Query) -> None:
+    def __init__(self, engine: Engine, state: State, query: Query, *, resume_tools: bool) -> None:
         self._engine = engine
         self._state = state
         self._query = query
+        self._resume_tools = resume_tools
+        self._not_made: list[tuple[str, str, str]] = []  # agents, their runs, and tools that those would have called
 
     def load(self, functions: Mapping[str, Callable[..., Any]], assistant: Assistant | None) -> None:
         """Enter members, chats, mail, runs, and what each of them knows."""
@@ -121,10 +128,24 @@ class Loader:
             waiting_items=then.waiting_items,
             outputs=dict(then.outputs),
         )
+        if not self._resume_tools:
+            self._leave_out_calls(state.agent, run)
         if then.reason == "failed":
             state.failed = run
         else:
             state.run = run
+
+    def _leave_out_calls(self, agent: Agent, run: Run) -> None:
+        """Take calls of own tools that never began for calls of which nobody knows what came of them.
+
+        A log may be a stranger's, and what it says that a model has answered need not be what one did.
+        """
+        own = {tool.name.casefold() for tool in agent.tools}
+        items = [item for item in run.waiting_items or () if "arguments" in item]
+        for n, item in enumerate(items):
+            if n not in run.outputs and plain_name(item["name"]).casefold() in own:
+                run.outputs[n] = None
+                self._not_made.append((agent.id, run.run_id, str(item["name"])))
 
     def _load_what_agents_carry(self) -> None:
         states = self._engine.inboxes.states
@@ -188,6 +209,26 @@ class Loader:
         found = self._query(sql, run.agent_id, run.turn_idx)
         return str(found[0][0]) if found else ""
 
+    def _rewrite_thread_logs(self) -> None:
+        if self._engine.thread_logs is None:
+            return
+        try:
+            with as_damage(self._engine.store.path):
+                self._engine.thread_logs.rewrite(self._engine.store)
+        except LogDamagedError as error:  # they are for reading: what only they stumble over must not end an opening
+            _LOGGER.warning("thread logs cannot be written: %s", error)
+
+    @property
+    def not_made(self) -> str:
+        """Which calls of own tools are not made, one sentence; empty if none."""
+        calls = [f"{name} ({agent_id}, {run_id})" for agent_id, run_id, name in self._not_made]
+        if not calls:
+            return ""
+        return (
+            f"calls of tools that had not begun are not made: {listed(calls)}; their models are told that the outcome "
+            "is unknown, and open(..., resume_tools=True) would make them"
+        )
+
     def take_up(self) -> None:
         """Write down that this process goes on with the log, and what that ends; ring whoever has something to do."""
         engine, states = self._engine, self._engine.inboxes.states
@@ -200,7 +241,8 @@ class Loader:
                 tx.add(*(Released(channel, tx.seq()) for channel in waiting))
         if engine.store.recovered:
             engine.note("log_recovered", engine.store.recovered)
-        if engine.thread_logs is not None:
-            engine.thread_logs.rewrite(engine.store)
+        if told := self.not_made:
+            engine.note("tools_not_resumed", told)
+        self._rewrite_thread_logs()
         due = (s.agent.id for s in states.values() if (s.inbox or s.run is not None) and not s.is_halted)
         engine.inboxes.become_due(due)

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
-from intercom_nb.checks import Told, checked_call, checked_path, checked_whole, shown
+from intercom_nb.checks import Told, checked_call, checked_flag, checked_path, checked_whole, shown
 from intercom_nb.contact_policies import ContactPolicy
 from intercom_nb.contacts.rule import MayContact
 from intercom_nb.environment import setting
@@ -70,7 +70,7 @@ class InterComService(Told, Display):
     record : None
         There is nothing to be recorded: every log is a recording.
     thread_logs : bool, default True
-        Also write a text file for each agent, ``<logs>/<name>/<agent name>``.
+        Also write a text file for each agent into a folder that is named after the log, without its ``.db``.
     chat_list : {"newest", "every"}, default "newest"
         Whether only an agent's newest turn shows its chat list, or every stored one.
     prices : mapping of str to Price, optional
@@ -189,6 +189,7 @@ class InterComService(Told, Display):
         play: str | Path | None = None,
         contacts: ContactPolicy = None,
         may_contact: MayContact | None = None,
+        resume_tools: bool = False,
         options: Mapping[str, Any] = MappingProxyType({}),
     ) -> Self:
         """Open a log and go on where it stopped: its agents, chats, pending messages and unfinished runs.
@@ -217,6 +218,10 @@ class InterComService(Told, Display):
             Whom agents are shown, from now on; a function is to be given again.
         may_contact : callable, optional
             The rule about who may reach whom; to be given again if there was one.
+        resume_tools : bool, default False
+            Whether calls of your tools that a model had asked for and that had not begun are made as soon as it runs,
+            with no model asked again: only for a log whose every word you trust. Without it the model is told that the
+            outcome is unknown, and a note names the calls.
         options : mapping, optional
             Any other parameter of a new service, by its name, such as ``{"courtesy": False}``.
 
@@ -237,6 +242,7 @@ class InterComService(Told, Display):
             play=play,
             contacts=contacts,
             may_contact=may_contact,
+            resume_tools=checked_flag(resume_tools, "resume_tools"),
             others=options,
         )
         self = cls.__new__(cls)
@@ -479,11 +485,11 @@ class InterComService(Told, Display):
 
 
 def _checked_folder(logs: object) -> Path | None:
-    if isinstance(logs, EllipsisType):
-        return Path(setting("THREAD_LOGS_PATH") or "logs")
-    return (
-        None if logs is None else checked_path(logs, "logs", "the path of a folder, or None to keep the log in memory")
-    )
+    if logs is None:
+        return None
+    given = (setting("THREAD_LOGS_PATH") or "logs") if isinstance(logs, EllipsisType) else logs
+    # At once absolute: a later change of the working folder is no change of the log's.
+    return checked_path(given, "logs", "the path of a folder, or None to keep the log in memory").absolute()
 
 
 def _checked_path(path: object) -> Path:

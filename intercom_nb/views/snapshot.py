@@ -1,10 +1,12 @@
 """What is seen of a log where nothing can move: a picture, and one line of text."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from intercom_nb.analysis import overview_png
-from intercom_nb.log.reading import HasStore, querying
+from intercom_nb.log.door import as_damage
+from intercom_nb.log.reading import HasStore, path_of, querying
 
 __all__ = ["one_line", "picture", "snapshot"]
 
@@ -36,7 +38,8 @@ def snapshot(source: HasStore | str | Path) -> Any:
 
 def picture(source: HasStore | str | Path) -> bytes:
     """Return the picture as the bytes of a PNG."""
-    return overview_png(source)
+    with as_damage(path_of(source)) if isinstance(source, str | Path) else nullcontext():
+        return overview_png(source)
 
 
 def one_line(source: HasStore | str | Path) -> str:

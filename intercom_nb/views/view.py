@@ -220,7 +220,7 @@ class View(metaclass=_OneOfEach):
                 return answer(query, asked)
         except KeyError as error:
             return {"error": f"{asked.get('what')} needs {error}"}
-        except (InterComError, ValueError, TypeError) as error:
+        except (InterComError, ValueError, TypeError, AttributeError, RecursionError) as error:
             return {"error": str(error)}
 
     def _do(self, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,7 +233,7 @@ class View(metaclass=_OneOfEach):
 
     @contextmanager
     def _reading(self) -> Iterator[Query]:
-        with self._source() as source, querying(source) as query:
+        with self._source() as source, querying(source, told=False) as query:
             yield query
 
     @contextmanager

@@ -307,7 +307,7 @@ def test_colours_stay_and_differ():
 
 def test_a_log_of_text_says_nothing_of_times_and_costs(office):
     """Read back from thread logs: who wrote to whom is known, what it cost and how it stopped is not."""
-    frames = read_thread_logs(office.parent / "test")
+    frames = read_thread_logs(office.with_suffix(""))
     whole, members, money = conversation_measures(frames), agent_measures(frames), cost(frames)
 
     assert (whole.messages, whole.stopped) == (6, "unknown")

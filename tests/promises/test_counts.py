@@ -37,7 +37,7 @@ BUDGETS = {
     f"a message to a group of {GROUP}": Counts(transactions=1, commits=1, writes=GROUP + 2, kilobytes=24),
     "an edited mission": Counts(transactions=1, commits=1, writes=3, kilobytes=20),
     "an agent added": Counts(transactions=1, commits=1, writes=2, kilobytes=16),
-    "a dashboard of a small log": Counts(reads=12),
+    "a dashboard of a small log": Counts(reads=17),
     "opening a small log": Counts(transactions=1, commits=1, writes=2, reads=28),
     "closing it": Counts(transactions=2, commits=2, writes=4, reads=3),
 }

@@ -64,7 +64,7 @@ def test_killed_while_a_tool_works_it_is_not_called_again(nursery, two_agents, t
 
     assert lines(effects) == ["red"]
     outputs = [item["output"] for item in conversation if item.get("type") == "function_call_output"]
-    assert outputs[0].startswith("Error: the process ended while this tool was at work")
+    assert outputs[0].startswith("Error: outcome unknown: the process ended before this tool was done")
     assert outputs[1].startswith("sent to bob")
     assert [message.text for message in intercom_messages(two_agents)] == ["Press it.", "I pressed it."]
 

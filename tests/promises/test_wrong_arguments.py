@@ -229,6 +229,7 @@ TABLE: dict[str, list[Wrong]] = {
     "InterComService": [of_service(*option) for option in OPTIONS],
     "InterComService.open": [
         Wrong("path", (None, *NO_PATH, "nowhere.db", FOLDER), lambda _, value: InterComService.open(value).stop()),
+        of_open("resume_tools", NO_FLAG),
         *(of_open(name, tuple(v for v in values if v is not None)) for name, values in OPTIONS if name in ANEW),
         of_open("tools", (None, *NO_TOOLS)),
         of_open("options", (5, "x", b"x", [], object(), {"curtesy": True}, {"courtesy": 5}, {"model": 5}, {5: 5})),

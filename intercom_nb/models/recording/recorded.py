@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.errors import LogError, RecordingError
+from intercom_nb.log.door import as_damage
 from intercom_nb.log.reading import Query, check_readable, connected
 from intercom_nb.log.text_reading import loaded
 from intercom_nb.texts.names import code_name
@@ -141,7 +142,7 @@ def querying_recording(path: Path, renew: str) -> Iterator[Query]:
     if not path.is_file():
         raise RecordingError(f"{path.name}: there is no such recording; {renew}")
     try:
-        with loaded(path) if path.suffix == TEXT else connected(path) as connection:
+        with as_damage(path), loaded(path) if path.suffix == TEXT else connected(path) as connection:
             if path.suffix != TEXT:
                 check_readable(path, connection)
             yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()

@@ -1,0 +1,109 @@
+"""The one door to a log's file: what every reader checks of it before it believes a word.
+
+A log may come from a stranger. Its tables and indexes must be ours, word for word: a view in the place of a table could
+go on for ever, and a trigger could change what is written. Values are looked at when they are read; one that cannot be
+is damage.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from intercom_nb.errors import InvalidNameError, LogDamagedError, LogError, NewerLogError
+from intercom_nb.log.schema import SCHEMA, VERSION
+
+__all__ = ["LAST_PLACE", "as_damage", "check_schema", "distrustful"]
+
+LAST_PLACE = 2**53
+"""No log gets so far: its counter would end soon, and numbers above are no longer exact everywhere."""
+
+_EVERYTHING = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+# What a value that cannot be comes to where it is read.
+_WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, sqlite3.Error)
+_SHOWN = 200  # characters of what a reader met
+_Everything = tuple[tuple[Any, ...], ...]
+
+
+def distrustful(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a connection that runs no function which a log's schema may call."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def check_schema(path: Path | None, query: Callable[..., list[tuple[Any, ...]]]) -> None:
+    """Check that a database has the tables and indexes of a log that this version reads, and nothing else.
+
+    Raises
+    ------
+    LogDamagedError
+        If it is no log, or holds something else besides.
+    NewerLogError
+        If a later version of this package wrote it.
+    LogError
+        If it was written before the first release.
+    """
+    found = tuple((kind, name, table, _plain(sql)) for kind, name, table, sql in query(_EVERYTHING))
+    version = _version(found, query)
+    if version is None:
+        raise LogDamagedError(path, "is no log of intercom_nb, or none of its transactions is whole")
+    if version > VERSION:
+        raise NewerLogError(path or Path("log"), version, VERSION)
+    if version < VERSION:
+        if not any(row[:2] == ("table", "deliveries") for row in found):
+            raise LogDamagedError(path, "is no log of intercom_nb")
+        told = f"was written before the first release (schema {version}); this version reads schema {VERSION}"
+        raise LogError(path, f"{told}, so its run is to be made anew")
+    ours = _ours()
+    if found == ours:
+        return
+    if strange := [f"the {row[0]} {row[1]}" for row in found if row not in ours]:
+        raise LogDamagedError(path, f"holds what no log does ({_cut(strange[0])}), so nothing in it is believed")
+    raise LogDamagedError(path, "lacks some of the tables or indexes of a log; go back to a copy of it")
+
+
+@contextmanager
+def as_damage(path: Path | None) -> Iterator[None]:
+    """Turn what a value that cannot be comes to, while a log is read, into one sentence.
+
+    Raises
+    ------
+    LogDamagedError
+        If a value in the log is not what it should be.
+    """
+    try:
+        yield
+    except LogError:
+        raise
+    except (*_WRONG, InvalidNameError) as error:
+        told = _cut(" ".join(str(error).split()) or type(error).__name__)
+        raise LogDamagedError(path, f"holds a value that cannot be ({told}); go back to a copy of it") from None
+
+
+def _version(found: _Everything, query: Callable[..., list[tuple[Any, ...]]]) -> int | None:
+    # Only of a plain table: a view in its place could go on for ever.
+    sql = next((row[3] for row in found if row[:2] == ("table", "meta")), "")
+    if not sql.startswith("CREATE TABLE meta (") or " AS " in sql.upper():
+        return None
+    try:
+        return int(dict(query("SELECT key, value FROM meta LIMIT 1000"))["schema"])
+    except (KeyError, ValueError, TypeError, sqlite3.OperationalError):
+        return None
+
+
+@cache
+def _ours() -> _Everything:
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(SCHEMA)
+        rows = empty.execute(_EVERYTHING).fetchall()
+    return tuple((kind, name, table, _plain(sql)) for kind, name, table, sql in rows)
+
+
+def _plain(sql: object) -> str:
+    return " ".join(str(sql or "").split())
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
