@@ -141,7 +141,14 @@ def _watch(demo: int, model: str | None, logs: str | None) -> None:
     intercom = run(demo, model=paced, logs=logs, show=lambda text: print(text, flush=True))
     print(f"Stopped: {sentence(intercom.reason)}.\n")
     print(table(delivery_counts(intercom)))
-    print(f"\nLog:          {intercom.log}\nThread logs:  {folder_of(Path(str(intercom.log)))}/\n")
+    log = Path(str(intercom.log))
+    print(f"\nLog:          {_from_here(log)}\nThread logs:  {_from_here(folder_of(log))}/\n")
+
+
+def _from_here(path: Path) -> Path:
+    """Return a path as one would type it here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
