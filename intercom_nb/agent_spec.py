@@ -98,8 +98,8 @@ class AgentSpec:
     def as_row(self) -> dict[str, Any]:
         """Return its fields as the log keeps them: texts, numbers and JSON, by name."""
         return {
-            name: value if value is None or isinstance(value, str) else _plain(value)
-            for name, value in zip(_NAMES, _values(self), strict=True)
+            name: kept if value is default else value if isinstance(value, str) else _plain(value)
+            for (name, default, kept), value in zip(_KEPT, _values(self), strict=True)
         }
 
     @classmethod
@@ -249,5 +249,6 @@ _DEFAULTS = {
     one.name: one.default if one.default_factory is MISSING else one.default_factory() for one in fields(AgentSpec)
 }
 _NAMES = tuple(_DEFAULTS)
+_KEPT = tuple((name, default, None if default is MISSING else _plain(default)) for name, default in _DEFAULTS.items())
 _values: Callable[[AgentSpec], tuple[Any, ...]] = operator.attrgetter(*_NAMES)
 _KINDS = {name: kind for name, kind in typing.get_type_hints(AgentSpec).items() if name in _DEFAULTS}

@@ -85,7 +85,7 @@ _SPEC = (name for name in AgentSpec.names() if name != "id")
 _INSERT_AGENT = _inserting("agents", ("agent_id", "version", "seq", "kind", *_SPEC, "created_at"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AgentVersion(Fact):
     """An agent or person was added, or is told otherwise from here on: its row is made from its spec."""
 
@@ -104,7 +104,7 @@ class AgentVersion(Fact):
         return _INSERT_AGENT, (values,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ChatCreated(Fact):
     """A group chat was created; its admin and its members are facts of their own."""
 
@@ -116,7 +116,7 @@ class ChatCreated(Fact):
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AdminNamed(Fact):
     """Somebody became the admin of a chat."""
 
@@ -126,7 +126,7 @@ class AdminNamed(Fact):
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AdminLeft(Fact):
     """A chat's admin is its admin no more."""
 
@@ -138,7 +138,7 @@ class AdminLeft(Fact):
         return sql, ((self.until_seq, self.chat_id),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MemberJoined(Fact):
     """Somebody became a member of a chat."""
 
@@ -148,7 +148,7 @@ class MemberJoined(Fact):
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class MemberLeft(Fact):
     """Somebody left a chat or was removed from it."""
 
@@ -161,7 +161,7 @@ class MemberLeft(Fact):
         return sql, ((self.until_seq, self.chat_id, self.agent_id),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Posted(Fact):
     """A message was accepted."""
 
@@ -178,7 +178,7 @@ class Posted(Fact):
         return sql, (row,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Delivered(Fact):
     """A message has these receivers: pending for agents, consumed at once by persons, who have no runs."""
 
@@ -192,7 +192,7 @@ class Delivered(Fact):
         return sql, ((agent_id, self.seq, until) for agent_id in self.agent_ids)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Held(Fact):
     """From this message on, what agents say in a channel waits for a person."""
 
@@ -201,7 +201,7 @@ class Held(Fact):
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Released(Fact):
     """What waited in a channel is delivered."""
 
@@ -213,7 +213,7 @@ class Released(Fact):
         return sql, ((self.until_seq, self.channel),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Halted(Fact):
     """The service, or one agent, makes no further model call: it was paused, stopped, or met a limit."""
 
@@ -224,7 +224,7 @@ class Halted(Fact):
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resumed(Fact):
     """The service, or one agent, goes on after it was halted for these reasons."""
 
@@ -237,7 +237,7 @@ class Resumed(Fact):
         return sql, ((self.until_seq, self.agent_id, reason) for reason in self.reasons)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Taken(Fact):
     """A run consumed deliveries: from here on they are part of its agent's conversation."""
 
@@ -251,7 +251,7 @@ class Taken(Fact):
         return sql, ((self.until_seq, self.run_id, self.agent_id, seq) for seq in self.seqs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RunBegan(Fact):
     """An agent began to react; or, with a higher attempt, it goes on with a run that failed or was interrupted."""
 
@@ -266,7 +266,7 @@ class RunBegan(Fact):
     chat_list: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RunEnded(Fact):
     """A run, or one attempt of it, came to its end; `spent` is what its agent has spent by then, as JSON."""
 
@@ -287,7 +287,7 @@ class RunEnded(Fact):
         return sql, (row,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StepTaken(Fact):
     """A model call was made, under these conditions; `held` are its items if tools of one's own are to work first."""
 
@@ -315,7 +315,7 @@ class StepTaken(Fact):
     held: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StepCommitted(Fact):
     """A step whose own tools worked is whole: its items and their outputs are in the conversation."""
 
@@ -328,7 +328,7 @@ class StepCommitted(Fact):
         return sql, ((self.until_seq, self.run_id, self.step),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ItemsAdded(Fact):
     """Items joined an agent's conversation, the first of them at place `idx`; `payloads` are the same as JSON."""
 
@@ -348,7 +348,7 @@ class ItemsAdded(Fact):
         return "INSERT INTO items (agent_id, idx, seq, run_id, step, type, payload) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Compacted(Fact):
     """The items of a conversation before place `until_idx` are no longer sent; the payload is, in their place."""
 
@@ -362,7 +362,7 @@ class Compacted(Fact):
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ToolCalled(Fact):
     """A tool was called; without an end, its call has begun and nothing more is known."""
 
@@ -382,7 +382,7 @@ class ToolCalled(Fact):
     failed: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ToolReturned(Fact):
     """A tool of one's own gave its output, or failed."""
 
@@ -402,7 +402,7 @@ class ToolReturned(Fact):
         return sql, ((self.until_seq, self.ended_at, self.output, self.failed, self.run_id, self.step, self.n),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ContactKnown(Fact):
     """An agent knows another one from here on: they talked for the first time, or it was found by search."""
 
@@ -413,7 +413,7 @@ class ContactKnown(Fact):
     how: Literal["talked", "found"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Noted(Fact):
     """Something happened that a person may want to know, in one sentence; or somebody intervened from outside.
 
@@ -433,7 +433,7 @@ class Noted(Fact):
     created_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OptionSet(Fact):
     """What the service is told, from here on; the value is JSON."""
 
@@ -443,7 +443,7 @@ class OptionSet(Fact):
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Opened(Fact):
     """A process took up the log, with this version of the package and this guideline."""
 
@@ -454,7 +454,7 @@ class Opened(Fact):
     opened_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Closed(Fact):
     """The process that had the log open let it go; one that was killed leaves this out."""
 
@@ -467,7 +467,7 @@ class Closed(Fact):
         return sql, ((self.until_seq, self.closed_at, self.seq),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class NoteKept(Fact):
     """An agent wrote itself a note."""
 

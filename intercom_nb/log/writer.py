@@ -5,21 +5,23 @@ transaction happens after it is durable (`Transaction.after`), so nobody acts on
 agents' loop writes its own transactions, and a thread everybody else's: ``docs/design/group_commit.md``.
 """
 
+import itertools
 import logging
 import math
+import operator
 import queue
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
 from intercom_nb.errors import LogError
-from intercom_nb.log.facts import Fact
+from intercom_nb.log.facts import Fact, Statement
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.transaction import Patience, Totals, Transaction
 from intercom_nb.notebook import keep_output_out_of_cells
@@ -197,8 +199,8 @@ class Writer:
             for transaction in batch:
                 if not transaction.facts:
                     continue  # somebody only waits for those before
-                for fact in transaction.facts:
-                    connection.executemany(*fact.statement())
+                for sql, rows in _statements(transaction.facts):
+                    connection.executemany(sql, rows)
                 totals.add(transaction)
                 connection.execute(PLACE, (transaction.place, transaction.at, *totals.row()))
             connection.execute("COMMIT")
@@ -206,3 +208,10 @@ class Writer:
             with suppress(sqlite3.Error):  # of a full disk SQLite has undone it already, and says so only here
                 connection.execute("ROLLBACK")
             raise
+
+
+def _statements(facts: Sequence[Fact]) -> Iterable[Statement]:
+    """Return what writes these facts, in order; those of one kind that follow each other are written in one go."""
+    for _, alike in itertools.groupby([fact.statement() for fact in facts], operator.itemgetter(0)):
+        found = list(alike)
+        yield found[0] if len(found) == 1 else (found[0][0], itertools.chain.from_iterable(rows for _, rows in found))

@@ -108,6 +108,9 @@ class Registry:
         UnknownIdError
             If there is none.
         """
+        exactly = self._members.get(given) if isinstance(given, str) else None  # type: ignore[redundant-expr]
+        if exactly is not None:
+            return exactly  # nearly always: a group is asked for each of its members with each message
         found = self._find(given, asker_id)
         if not isinstance(found, Agent | Person):
             raise self._unknown(given, self.members, asker_id, kind="agent")

@@ -119,7 +119,8 @@ class Router:
             run_id=run_id,
         )
         agents = tuple([member.id for member in receivers if isinstance(member, Agent)])
-        persons = tuple([member.id for member in receivers if not isinstance(member, Agent)])
+        only_agents = len(agents) == len(receivers)
+        persons = () if only_agents else tuple([one.id for one in receivers if not isinstance(one, Agent)])
         tx.add(Posted(message, key))
         self._count(message)
         if agents:
