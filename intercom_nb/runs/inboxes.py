@@ -67,7 +67,7 @@ class Inboxes:
             for state in states:
                 (state.held_mail if held else state.inbox).append(message)
             if not held:
-                self.become_due([s.agent.id for s in states if not s.is_halted])
+                self.become_due([one for one, state in zip(agent_ids, states, strict=True) if not state.is_halted])
         self._heard(message)
 
     def let_go(self, channels: Sequence[str]) -> None:
