@@ -34,6 +34,10 @@ UNION ALL SELECT agent_id, seq FROM deliveries INDEXED BY waited
     WHERE until_seq > seq + {LONG_WAIT} AND until_seq > ?1 AND seq <= ?1 - {LONG_WAIT}
 ORDER BY seq, agent_id
 """  # noqa: S608 - a number of ours
+# By its index, which SQLite has to be told to take: most messages are no remarks.
+_TOLD = """
+SELECT receiver_id, key FROM messages INDEXED BY remarks WHERE sender_id IS NULL AND run_id IS NOT NULL AND seq <= ?
+"""
 _RUN = "r.run_id, r.attempt, r.agent_id, r.agent_version, r.seq, r.until_seq, r.reason, r.error, r.spent"
 _NEWEST_RUNS = f"""
 SELECT {_RUN}, f.turn_idx, f.chat_list, f.seq FROM json_each(?2) AS one
@@ -66,10 +70,7 @@ def read_state(query: Query, place: int) -> State:
     settings = query("SELECT seq, value FROM options WHERE name = 'settings' AND seq <= ? ORDER BY seq DESC", place)
     *spent, seconds = query(f"SELECT {TOTALS} FROM places WHERE seq = ?", place)[0]  # noqa: S608 - names of ours
     told: dict[str, set[str]] = {}
-    for agent_id, key in query(
-        "SELECT receiver_id, key FROM messages WHERE sender_id IS NULL AND run_id IS NOT NULL AND seq <= ?",
-        place,
-    ):
+    for agent_id, key in query(_TOLD, place):
         told.setdefault(agent_id, set()).add(key)
     return State(
         place=place,
