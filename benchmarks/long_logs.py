@@ -95,13 +95,16 @@ def look(path):
     )
 
 
-def measure(path, repeats):
-    """Return what `look` prints, a list for each figure."""
-    command = [sys.executable, __file__, "--look", str(path)]
-    runs = [
-        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - ours
-        for _ in range(repeats)
-    ]
+def in_process_of_its_own(*asked):
+    """Return what this script prints when it is asked that; what was large once passes its peak on to its children."""
+    command = [sys.executable, __file__, *map(str, asked)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - ours
+
+
+def measure(folder, n, repeats):
+    """Return what `look` prints of a log of n messages, a list for each figure."""
+    path = in_process_of_its_own("--make", folder, n)
+    runs = [in_process_of_its_own("--look", path) for _ in range(repeats)]
     return {what: [run[what] for run in runs] for what in runs[0]}
 
 
@@ -117,14 +120,19 @@ def main():
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--look", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--make", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.look:
         look(given.look)
         return 0
+    if given.make:
+        folder, n = given.make
+        print(json.dumps(str(make_log(Path(folder), int(n)))))
+        return 0
     goals, found = Goals("long_logs"), {}
     for n in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            found[n] = measure(make_log(Path(folder), n), given.repeats)
+            found[n] = measure(folder, n, given.repeats)
         for what, figures in found[n].items():
             goals.add(f"{what}, {n:,} messages", figures, most=MOST.get(what))
     least, most = min(given.sizes), max(given.sizes)
