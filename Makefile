@@ -67,7 +67,7 @@ imports: $(STAMP)  ## Check that modules import only from the layers below them
 coverage: $(STAMP)  ## Run the tests and show the lines and branches they miss
 	$(OFFLINE) $(BIN)/python -m pytest $(PARALLEL) --doctest-modules --cov=intercom_nb intercom_nb tests
 
-BENCHMARKS := tokens turns crowds shapes read_million import_time search_quality
+BENCHMARKS := tokens turns crowds shapes read_million long_logs import_time search_quality
 
 bench: $(STAMP)  ## Time the package against its limits (make bench BENCHMARKS=turns: one of them); ratios go to benchmarks/results
 	@missed=; for name in $(BENCHMARKS); do \

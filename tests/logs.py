@@ -45,10 +45,10 @@ def lengthen(path, messages):
         (last, *totals), *_ = log.execute("SELECT seq, at, messages, runs FROM places ORDER BY seq DESC LIMIT 1")
         (chat,) = log.execute("SELECT chat_id FROM chats").fetchone()
         members = [one for (one,) in log.execute("SELECT agent_id FROM memberships WHERE chat_id = ?", (chat,))]
-    at, rows = totals[0], {table: [] for table in ("messages", "deliveries", "runs", "steps", "places")}
+    (at, said, ran), rows = totals, {table: [] for table in ("messages", "deliveries", "runs", "steps", "places")}
     for n in range(messages):
         seq, when = last + 1 + n * 4, at + n * 100_000
-        sender, run = members[n % len(members)], f"long-{n}"
+        sender, run = members[n % len(members)], f"long-{seq}"
         heard = [one for one in members if one != sender] if n % 10 == 0 else [ids[n % len(ids)]]
         to = {"chat_id": chat} if n % 10 == 0 else {"receiver_id": heard[0]}
         rows["runs"].append(
@@ -71,7 +71,7 @@ def lengthen(path, messages):
              "text": f"Message {n}: what I think of it is this, and I would like to hear from you."} | to
         )  # fmt: skip
         rows["deliveries"] += [{"agent_id": one, "seq": seq + 2, "until_seq": seq + 3, "run_id": run} for one in heard]
-        rows["places"].append({"seq": seq + 3, "at": when, "messages": n, "runs": n})
+        rows["places"].append({"seq": seq + 3, "at": when, "messages": said + n + 1, "runs": ran + n + 1})
     for table, added in rows.items():
         add_rows(path, table, added)
     with closing(sqlite3.connect(path)) as log:

@@ -76,6 +76,7 @@ CREATE TABLE messages (
     CHECK ((chat_id IS NULL) <> (receiver_id IS NULL))) STRICT;
 CREATE UNIQUE INDEX one_key ON messages (key, run_id IS NULL) WHERE key IS NOT NULL;
 CREATE INDEX remarks ON messages (receiver_id, key, seq) WHERE sender_id IS NULL AND run_id IS NOT NULL;
+CREATE INDEX talks ON messages (sender_id, receiver_id) WHERE sender_id IS NOT NULL AND receiver_id IS NOT NULL;
 CREATE TABLE deliveries (
     agent_id TEXT NOT NULL, seq INTEGER NOT NULL REFERENCES messages, until_seq INTEGER, run_id TEXT,
     PRIMARY KEY (seq, agent_id)) STRICT, WITHOUT ROWID;

@@ -26,14 +26,18 @@ ORDER BY newest.first
 """  # noqa: S608 - names of ours
 _VERSION = f"SELECT {_SPEC} FROM agents AS a WHERE agent_id = ? AND version = ?"  # noqa: S608 - the same
 _ALIVE = "seq <= ?1 AND (until_seq IS NULL OR until_seq > ?1)"
-# Most mail waits for a moment only: what waited longer has an index of its own.
+# Most mail waits for a moment only: what waited longer has an index of its own, which SQLite has to be told to take.
 _WAITING = f"""
 SELECT agent_id, seq FROM deliveries WHERE seq > ?1 - {LONG_WAIT} AND {_ALIVE}
 UNION ALL SELECT agent_id, seq FROM deliveries WHERE until_seq IS NULL AND seq <= ?1 - {LONG_WAIT}
-UNION ALL SELECT agent_id, seq FROM deliveries
+UNION ALL SELECT agent_id, seq FROM deliveries INDEXED BY waited
     WHERE until_seq > seq + {LONG_WAIT} AND until_seq > ?1 AND seq <= ?1 - {LONG_WAIT}
 ORDER BY seq, agent_id
 """  # noqa: S608 - a number of ours
+# By its index, which SQLite has to be told to take: most messages are no remarks.
+_TOLD = """
+SELECT receiver_id, key FROM messages INDEXED BY remarks WHERE sender_id IS NULL AND run_id IS NOT NULL AND seq <= ?
+"""
 _RUN = "r.run_id, r.attempt, r.agent_id, r.agent_version, r.seq, r.until_seq, r.reason, r.error, r.spent"
 _NEWEST_RUNS = f"""
 SELECT {_RUN}, f.turn_idx, f.chat_list, f.seq FROM json_each(?2) AS one
@@ -66,9 +70,7 @@ def read_state(query: Query, place: int) -> State:
     settings = query("SELECT seq, value FROM options WHERE name = 'settings' AND seq <= ? ORDER BY seq DESC", place)
     *spent, seconds = query(f"SELECT {TOTALS} FROM places WHERE seq = ?", place)[0]  # noqa: S608 - names of ours
     told: dict[str, set[str]] = {}
-    for agent_id, key in query(
-        "SELECT receiver_id, key FROM messages WHERE sender_id IS NULL AND run_id IS NOT NULL AND seq <= ?", place
-    ):
+    for agent_id, key in query(_TOLD, place):
         told.setdefault(agent_id, set()).add(key)
     return State(
         place=place,

@@ -8,6 +8,8 @@ import os
 import re
 import stat
 import zlib
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 __all__ = ["ThreadLogFiles", "file_name", "folder_of"]
@@ -84,14 +86,46 @@ class ThreadLogFiles:
         OSError
             If the folder is not this log's, the file is no thread log, or it cannot be written.
         """
+        path = self._path(name)
+        self._in_folder(partial(_write, path, data, anew=anew))
+
+    def mend(self, name: str, portions: Iterable[bytes]) -> None:
+        """Write an agent's file from the first place on at which it is not what these portions say.
+
+        Raises
+        ------
+        OSError
+            As `write`.
+        """
+        path = self._path(name)
+        self._in_folder(partial(_mend, path, portions))
+
+    def is_between(self, name: str, first: bytes, newest: bytes) -> bool:
+        """Return whether an agent's file begins and ends thus; few items are both, and all of it."""
+        path = self._path(name)
+        try:
+            if not self._is_checked:
+                self._make()
+            with os.fdopen(os.open(path, os.O_RDONLY | _NEVER_THROUGH_A_LINK), "rb") as file:
+                _check(path, file.fileno())
+                if file.read(len(first)) != first:
+                    return False
+                file.seek(-len(newest), os.SEEK_END)
+                return file.read() == newest and (file.tell() > len(first) or first == newest)
+        except OSError:  # not there, shorter, or no file of ours
+            return False
+
+    def _path(self, name: str) -> str:
+        return str(self.folder / file_name(name))
+
+    def _in_folder(self, write: Callable[[], None]) -> None:
         if not self._is_checked:
             self._make()
-        path = str(self.folder / file_name(name))
         try:
-            _write(path, data, anew=anew)
+            write()
         except FileNotFoundError:  # no folder any more
             self._make()
-            _write(path, data, anew=anew)
+            write()
 
     def _make(self) -> None:
         """Make the folder, or check that the one that is there was made for this log."""
@@ -121,13 +155,29 @@ def _write(path: str, data: bytes, *, anew: bool) -> None:
     # No Path: once for each step, it would cost as much as the write.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _NEVER_THROUGH_A_LINK, 0o666)
     try:
+        _check(path, descriptor)
         if anew:
-            _check(path, descriptor)
             os.ftruncate(descriptor, 0)
         while data:
             data = data[os.write(descriptor, data) :]
     finally:
         os.close(descriptor)
+
+
+def _mend(path: str, portions: Iterable[bytes]) -> None:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _NEVER_THROUGH_A_LINK, 0o666), "r+b") as file:
+        _check(path, file.fileno())
+        size, is_known = os.fstat(file.fileno()).st_size, True
+        for data in portions:
+            at = file.tell()
+            if is_known and file.read(len(data)) != data:
+                is_known = False
+                file.seek(at)
+                file.truncate()
+            if not is_known:
+                file.write(data)
+        if file.tell() < size:
+            file.truncate()
 
 
 def _check(path: str, descriptor: int) -> None:

@@ -1,5 +1,6 @@
 """What a log says, put back into memory. Recovery is a query: every transaction left a whole state behind."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,8 +30,9 @@ _HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was s
 _MOST_TALKED = 100  # partners; of whom an agent has more, the latest count
 _UNFINISHED = (None, "stopped", "interrupted")
 _LATEST = """
-SELECT MAX(seq), CASE sender_id WHEN ?1 THEN receiver_id ELSE sender_id END AS other FROM messages
-WHERE receiver_id IS NOT NULL AND sender_id IS NOT NULL AND ?1 IN (sender_id, receiver_id) GROUP BY other
+SELECT MAX(COALESCE((SELECT MAX(seq) FROM messages WHERE sender_id = ?1 AND receiver_id = one.value), 0),
+    COALESCE((SELECT MAX(seq) FROM messages WHERE sender_id = one.value AND receiver_id = ?1), 0)), one.value
+FROM json_each(?2) AS one
 """
 
 
@@ -185,16 +187,17 @@ class Loader:
     def _load_contacts(self) -> None:
         """Let agents know whom they talked to, whom they found, and whom their newest turn showed, in its order."""
         contacts, states = self._engine.contacts, self._engine.inboxes.states
-        partners: dict[str, int] = {}
+        partners: dict[str, list[str]] = {}
         for agent_id, contact_id, how in self._state.contacts:
             if how == "found":
                 contacts.parts_of(agent_id).find(contact_id)
             else:
                 contacts.talked(agent_id, contact_id, 0)
-                partners[agent_id] = partners.get(agent_id, 0) + 1
-        for agent_id in [agent_id for agent_id, n in partners.items() if n > _MOST_TALKED]:
-            for seq, other_id in self._query(_LATEST, agent_id):
-                contacts.talked(agent_id, other_id, seq)
+                partners.setdefault(agent_id, []).append(contact_id)
+        for agent_id, others in partners.items():
+            if len(others) > _MOST_TALKED:
+                for seq, other_id in self._query(_LATEST, agent_id, json.dumps(others)):
+                    contacts.talked(agent_id, other_id, seq)
         since = sorted(member.since for member in self._state.members)
         for run in self._state.runs:
             if contacts.is_short(states[run.agent_id].agent):
@@ -209,12 +212,12 @@ class Loader:
         found = self._query(sql, run.agent_id, run.turn_idx)
         return str(found[0][0]) if found else ""
 
-    def _rewrite_thread_logs(self) -> None:
+    def _complete_thread_logs(self) -> None:
         if self._engine.thread_logs is None:
             return
         try:
             with as_damage(self._engine.store.path):
-                self._engine.thread_logs.rewrite(self._engine.store)
+                self._engine.thread_logs.complete(self._engine.store)
         except LogDamagedError as error:  # they are for reading: what only they stumble over must not end an opening
             _LOGGER.warning("thread logs cannot be written: %s", error)
 
@@ -243,6 +246,6 @@ class Loader:
             engine.note("log_recovered", engine.store.recovered)
         if told := self.not_made:
             engine.note("tools_not_resumed", told)
-        self._rewrite_thread_logs()
+        self._complete_thread_logs()
         due = (s.agent.id for s in states.values() if (s.inbox or s.run is not None) and not s.is_halted)
         engine.inboxes.become_due(due)

@@ -1,12 +1,13 @@
 """The seed's thread logs: its form, written as items are committed, whole again after opening, and unforgeable."""
 
+import json
 import re
 import shutil
 
 import pytest
 
 from intercom_nb import Agent, InterComService, ScriptedAssistant, call
-from logs import thread_logs_in, thread_logs_of
+from logs import add_rows, thread_logs_in, thread_logs_of
 
 HEADER = re.compile(r"^={20}(user|assistant|function_call|function_call_output)={20}$", re.MULTILINE)
 LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
@@ -108,6 +109,49 @@ def test_a_thread_log_is_whole_again_after_opening(intercom, damage):
         assert again.wait(60) == "quiet"
         assert text_of(again, "Ann").startswith(before)
         assert text_of(again, "Ann").endswith("====================assistant====================\nAgain.\n")
+
+
+def test_opening_writes_nothing_where_nothing_is_missing(intercom):
+    """Files that are whole are only looked at: they may even be read-only, and stay the files they were."""
+    intercom.send_message("Say hello.", "ann", "you")
+    assert intercom.wait(60) == "quiet"
+    intercom.stop()
+    files = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in thread_logs_of(intercom).iterdir()}
+    InterComService.open(intercom.log, model="offline").stop()
+
+    assert len(files) == 3  # the mark of the folder, too
+    assert files == {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
+
+
+def test_what_is_missing_of_a_long_history_is_written_in_portions(scripted, tmp_path):
+    """A file that was cut, changed or lost is mended from there on, however many items its agent has."""
+    intercom = scripted(default="Fine.", logs=tmp_path)
+    intercom.add(Agent("Ann"))
+    intercom["ann"].begin()
+    intercom.start()
+    assert intercom.wait(60) == "quiet"
+    intercom.stop()
+    n = 1_234
+    said = [{"role": "assistant", "content": f"Number {k}."} for k in range(n)]
+    add_rows(
+        intercom.log,
+        "items",
+        (
+            {"agent_id": "ann", "idx": 2 + k, "seq": 1, "run_id": "r", "step": 0, "type": "assistant"}
+            | {"payload": json.dumps(item)}
+            for k, item in enumerate(said)
+        ),
+    )
+    path = thread_logs_of(intercom) / "Ann"
+    before, texts = path.read_bytes(), []
+    for damage in (before, b"", before[:40] + b"other" * 100_000, before + b"x"):
+        path.write_bytes(damage)
+        InterComService.open(intercom.log, model="offline").stop()
+        texts.append(path.read_text())
+
+    assert texts == [texts[0]] * 4
+    assert texts[0].startswith(before.decode())
+    assert re.findall(r"Number (\d+)", texts[0]) == [str(k) for k in range(n)]
 
 
 def test_every_turn_shows_its_chat_list_as_it_was(intercom):

@@ -1,14 +1,16 @@
-"""One picture of a whole log, for where nothing can move: who wrote to whom, what was said, and when."""
+"""One picture of a log, for where nothing can move: who wrote to whom, what was said, and when."""
 
 import io
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from intercom_nb.analysis.newest import newest_rows
 from intercom_nb.analysis.plots.canvas import crowded, dress, label, note
 from intercom_nb.analysis.plots.graph import draw_graph
 from intercom_nb.analysis.plots.timeline import draw_timeline
-from intercom_nb.analysis.reading import Source
-from intercom_nb.analysis.rows import LogRows, Post, read_rows
+from intercom_nb.analysis.rows import LogRows, Post
+from intercom_nb.log.reading import HasStore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,21 +18,23 @@ if TYPE_CHECKING:
 __all__ = ["overview_png"]
 
 _WIDTH, _DPI = 12.0, 84  # inches; 1,008 pixels: a notebook's width
+_NEWEST = 1_000  # messages
 _MOST = 20  # members: half a page has room for the names of no more
 _LINES = 21  # of the transcript
 _COLUMNS = 70
 _EACH = 3  # lines of one text
 
 
-def overview_png(source: Source) -> bytes:
+def overview_png(source: HasStore | str | Path) -> bytes:
     """Return a picture of a log, as a PNG: the graph, an excerpt of what was said, and the timeline below them.
 
-    Of more than 20 members it shows those who wrote and heard most, and says so.
+    Of more than 20 members it shows those who wrote and heard most, of a long log its newest part, and says so: what
+    it costs does not grow with the log.
 
     Parameters
     ----------
-    source : Source
-        A service, also while it runs, or a log.
+    source : InterComService, str or Path
+        A service, also while it runs, or the path of a log.
 
     Examples
     --------
@@ -41,7 +45,8 @@ def overview_png(source: Source) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    state = read_rows(source)
+    state, total = newest_rows(source, _NEWEST)
+    part = f"the newest {len(state.messages):,} of {total:,} messages" if len(state.messages) < total else ""
     everybody, state = len(state.members), state.busiest(_MOST)
     lanes = min(1.5 + 0.3 * len(state.members), 4.5)
     # A figure of its own, known to nobody else: no notebook shows it a second time, no other thread draws on it.
@@ -51,8 +56,9 @@ def overview_png(source: Source) -> bytes:
     draw_timeline(state, figure.add_subplot(grid[1, :]))
     _transcript(figure.add_subplot(grid[0, 1]), state)
     draw_graph(state, figure.add_subplot(grid[0, 0]))
-    if shown := crowded(len(state.members), everybody, at_most=_MOST):
-        figure.suptitle(f"T{shown.removeprefix('; t')}", x=0.01, ha="left", fontsize=11)
+    shown = "; ".join(filter(None, (crowded(len(state.members), everybody, at_most=_MOST).removeprefix("; "), part)))
+    if shown:
+        figure.suptitle(f"{shown[0].upper()}{shown[1:]}", x=0.01, ha="left", fontsize=11)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()
