@@ -44,7 +44,7 @@ def note(text: str) -> None:
     """Show one line to the person whose cell (or script) is running; called from that person's own thread only."""
     if _in_notebook():
         _display(text)
-    else:
+    elif sys.stderr is not None:  # it is None where a program has no terminal, as under pythonw
         sys.stderr.write(f"{text}\n")
 
 
@@ -126,7 +126,7 @@ class Progress:
 
     def __init__(self, *, shown: bool = True) -> None:
         self._notebook = shown and _in_notebook()
-        self._terminal = shown and not self._notebook and sys.stderr.isatty()
+        self._terminal = shown and not self._notebook and sys.stderr is not None and sys.stderr.isatty()
         self._handle: Any = None
         self._shown = ""
         self._next = 0.0

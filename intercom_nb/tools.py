@@ -5,6 +5,7 @@ function. What a model sends is validated against the same signature; what is wr
 """
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import json
@@ -22,7 +23,7 @@ from intercom_nb.errors import InvalidToolError, ToolCallError, listed
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.texts.names import clean
 
-__all__ = ["Tool", "ToolCall", "functions_by_name"]
+__all__ = ["Tool", "ToolCall", "functions_by_name", "is_ending_this_task"]
 
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -122,7 +123,7 @@ class Tool:
         takes = listed(self._arguments.model_fields)
         try:
             given = json.loads(arguments) if arguments.strip() else {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             msg = f"{self.name}: the arguments are not valid JSON ({error}); right would be an object with {takes}"
             raise ToolCallError(msg) from None
         if not isinstance(given, dict):
@@ -146,7 +147,7 @@ class Tool:
         """
         values = self.parse(arguments)
         if inspect.iscoroutinefunction(self.function):
-            return _text(await self.function(**values))
+            return _text(await _on_loop(self.function, values))
         return _text(await _in_thread(self.function, values))
 
 
@@ -218,6 +219,25 @@ def _text(result: Any) -> str:
         return clean(str(result))
 
 
+async def _on_loop(function: Callable[..., Any], values: dict[str, Any]) -> Any:
+    try:
+        return await function(**values)
+    except Exception:
+        raise
+    except BaseException as error:
+        # SystemExit would end the loop that all agents share, and a cancellation of something else this agent's task.
+        if is_ending_this_task(error):
+            raise
+        msg = f"{type(error).__name__}: {error}"
+        raise RuntimeError(msg) from error
+
+
+def is_ending_this_task(error: BaseException) -> bool:
+    """Return whether an exception ends the task that it is raised in, and is not somebody else's that came through."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
 async def _in_thread(function: Callable[..., Any], values: dict[str, Any]) -> Any:
     # A daemon thread for each call, not an executor: an executor's threads are joined when the interpreter exits,
     # so one tool that never returns would keep a kernel from restarting.
@@ -246,7 +266,9 @@ async def _in_thread(function: Callable[..., Any], values: dict[str, Any]) -> An
         except RuntimeError:
             return  # the loop was closed while the tool worked: nobody waits for it any more
 
-    threading.Thread(target=work, name=f"intercom tool {function.__name__}", daemon=True).start()
+    # In this task's context, so that the service knows its own tool when that calls it.
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(work,), name=f"intercom tool {function.__name__}", daemon=True).start()
     return await outcome
 
 

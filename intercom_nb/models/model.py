@@ -149,7 +149,7 @@ class Models:
         for call in list(self.listeners):
             try:
                 call(delta)
-            except Exception:  # somebody else's code must not fail a run
+            except BaseException:  # somebody else's code must not fail a run
                 _LOGGER.exception("a listener failed on a piece of %s's answer", delta.agent_id)
 
     def waits(self, agent_id: str) -> bool:

@@ -3,8 +3,10 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 from intercom_nb.errors import LifecycleError
@@ -14,6 +16,7 @@ from intercom_nb.texts.reasons import sentence
 __all__ = ["Lifecycle", "State"]
 
 State = Literal["new", "running", "paused", "stopped"]
+_CALLERS: ContextVar[tuple["Lifecycle", ...]] = ContextVar("intercom_nb_callers", default=())  # whose tool this is
 
 
 class Lifecycle:
@@ -130,6 +133,20 @@ class Lifecycle:
             self.halt("paused", limit)
         return limit is None
 
+    @contextmanager
+    def tool_at_work(self) -> Iterator[None]:
+        """Mark what runs inside the block as a tool of this service's agents, in whichever thread."""
+        token = _CALLERS.set((*_CALLERS.get(), self))
+        try:
+            yield
+        finally:
+            _CALLERS.reset(token)
+
+    def _check_caller(self) -> None:
+        if self in _CALLERS.get():
+            msg = "this service would wait for its own tool, which waits for it: let the tool return without waiting"
+            raise LifecycleError(msg)
+
     def wait(self, timeout: float | None, watch: Callable[[], None]) -> str:
         """Return why it is not at work, as soon as it is not; ``timeout`` if that takes longer.
 
@@ -139,7 +156,13 @@ class Lifecycle:
             Seconds.
         watch : callable
             Called about ten times a second meanwhile.
+
+        Raises
+        ------
+        LifecycleError
+            If it was never started, or the caller is a tool of its own agents.
         """
+        self._check_caller()
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             with self._changed:
@@ -155,6 +178,7 @@ class Lifecycle:
 
     def when_quiet(self) -> Future[str]:
         """Return a future of why it is not at work."""
+        self._check_caller()
         future: Future[str] = Future()
         with self._changed:
             self._check_started()

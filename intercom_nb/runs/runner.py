@@ -16,6 +16,7 @@ from intercom_nb.runs.conversations import Conversations
 from intercom_nb.runs.halts import Halts
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.step import Steps
+from intercom_nb.tools import is_ending_this_task
 
 __all__ = ["Runner"]
 
@@ -92,7 +93,9 @@ class Runner:
             return False
         except LogError:
             raise
-        except Exception as error:  # the end of the line: a failed run, never a silent one
+        except BaseException as error:  # the end of the line: a failed run, never a silent one
+            if is_ending_this_task(error):
+                raise
             _LOGGER.exception("%s failed in %s", state.agent.id, run.run_id)
             await self._steps.fail(state, run, f"{type(error).__name__}: {error}")
             return False

@@ -14,6 +14,7 @@ from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runner import Runner
 from intercom_nb.texts.names import clean
 from intercom_nb.texts.reasons import ODD_ENDS, odd_ends
+from intercom_nb.tools import is_ending_this_task
 
 __all__ = ["Scheduler", "Turns"]
 
@@ -134,7 +135,9 @@ class Scheduler:
         except LogError as error:
             _LOGGER.warning("%s stops: %s", agent_id, error)
             self._lifecycle.halt("stopped", "log")
-        except Exception as error:  # a fault of ours must not leave somebody waiting for ever
+        except BaseException as error:  # a fault of ours must not leave somebody waiting for ever
+            if is_ending_this_task(error):
+                raise
             _LOGGER.exception("%s cannot run", agent_id)
             self._give_up(state, f"{type(error).__name__}: {error}")
         finally:

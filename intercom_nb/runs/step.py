@@ -194,7 +194,8 @@ class Steps:
         await result_of(tx.done)  # a tool may do things outside: that it began is known before it does
         raised = ""
         try:
-            output, failed = await tool.call(call.arguments), False
+            with self._lifecycle.tool_at_work():
+                output, failed = await tool.call(call.arguments), False
         except ToolCallError as error:
             output, failed = f"Error: {error}", True
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event

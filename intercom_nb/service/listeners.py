@@ -32,5 +32,5 @@ class Listeners:
         for call in list(self._calls):
             try:
                 call(message)
-            except Exception:  # somebody else's code must not end the loop all agents share
+            except BaseException:  # somebody else's code must not end the loop all agents share
                 _LOGGER.exception("a subscriber failed on %s", message.id)
