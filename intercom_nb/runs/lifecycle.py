@@ -160,9 +160,10 @@ class Lifecycle:
         Raises
         ------
         LifecycleError
-            If it was never started, or the caller is a tool of its own agents.
+            If it was never started, or a tool of its own agents would wait for ever.
         """
-        self._check_caller()
+        if timeout is None:
+            self._check_caller()
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             with self._changed:

@@ -195,7 +195,7 @@ class Running:
         Raises
         ------
         LifecycleError
-            If the service was never started, or the caller is one of its own tools.
+            If the service was never started, or the caller is one of its own tools: an async one, or without a timeout.
         RecordingError
             If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
         """
@@ -220,7 +220,15 @@ class Running:
         return f"{self.name}: {self.spent} …" + (f" {notice}" if notice else "")
 
     async def quiet(self) -> str:
-        """Wait as `wait` does, in a cell that leaves the notebook's buttons alive."""
+        """Wait as `wait` does, in a cell that leaves the notebook's buttons alive.
+
+        Raises
+        ------
+        LifecycleError
+            If the service was never started, or the caller is one of its own tools.
+        RecordingError
+            If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
+        """
         self._tell_unknown()
         reason = await asyncio.wrap_future(self._engine.lifecycle.when_quiet())
         self._engine.models.check_played()
