@@ -1,5 +1,6 @@
 """Whether a service runs, whether it is quiet, and why it stopped: known exactly, told at once, without polling."""
 
+import asyncio
 import math
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Literal
 from intercom_nb.errors import LifecycleError
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.texts.reasons import sentence
+from intercom_nb.tools import is_ending_this_task
 
 __all__ = ["Lifecycle", "State"]
 
@@ -32,8 +34,8 @@ class Lifecycle:
     state : str
         ``new``, ``running``, ``paused`` or ``stopped``.
     reason : str
-        Why it is not at work: ``quiet``, ``steps``, ``failed``, ``paused``, ``stopped``, or the name of a limit;
-        empty while it is at work or has not started.
+        Why it is not at work: ``quiet``, ``steps``, ``failed``, ``paused``, ``stopped``, ``log``, ``loop``, or the name
+        of a limit; empty while it is at work or has not started.
     limits : Limits
         What it may spend; may be changed at any time.
     spent : Spent
@@ -132,6 +134,18 @@ class Lifecycle:
         if limit is not None:
             self.halt("paused", limit)
         return limit is None
+
+    def is_ending(self, error: BaseException) -> bool:
+        """Return whether an exception ends the task that it is raised in because the service has stopped.
+
+        A tool can cancel an agent's task too: that is taken back here, for the agent lives on.
+        """
+        if not is_ending_this_task(error) or self.state == "stopped":
+            return is_ending_this_task(error)
+        task = asyncio.current_task()
+        while task is not None and task.uncancel():
+            pass
+        return False
 
     @contextmanager
     def tool_at_work(self) -> Iterator[None]:

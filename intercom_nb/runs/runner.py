@@ -16,7 +16,6 @@ from intercom_nb.runs.conversations import Conversations
 from intercom_nb.runs.halts import Halts
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.step import Steps
-from intercom_nb.tools import is_ending_this_task
 
 __all__ = ["Runner"]
 
@@ -94,7 +93,7 @@ class Runner:
         except LogError:
             raise
         except BaseException as error:  # the end of the line: a failed run, never a silent one
-            if is_ending_this_task(error):
+            if self._lifecycle.is_ending(error):
                 raise
             _LOGGER.exception("%s failed in %s", state.agent.id, run.run_id)
             await self._steps.fail(state, run, f"{type(error).__name__}: {error}")
@@ -134,13 +133,14 @@ class Runner:
 
     def _new_run(self, tx: Transaction, state: AgentState, most: int) -> Run:
         agent, seq = state.agent, tx.seq()
+        model = self._models.named(agent.model)  # first: what has no key changes nothing
         conversation = self._conversations.of(state)
         chat_list = self._contacts.show(agent)
         every = self._every_chat_list
         run = Run(
             run_id=f"run-{seq}",
             instructions=agent.instructions,
-            model=self._models.named(agent.model),
+            model=model,
             settings=agent.settings.over(self._settings()),
             turn_idx=len(conversation) + state.base,
             chat_list=None if every else chat_list,

@@ -5,9 +5,9 @@ import contextlib
 import contextvars
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from intercom_nb.notebook import keep_output_out_of_cells
 
@@ -48,7 +48,7 @@ async def result_of(future: Future[T]) -> T:
 class Runtime(Protocol):
     """Where agents run; knows nothing of chats, models or SQL."""
 
-    def start(self, react: React, close: Callable[[], Awaitable[None]], may: Callable[[str], bool]) -> None:
+    def start(self, react: React, close: Callable[[], Coroutine[Any, Any, None]], may: Callable[[str], bool]) -> None:
         """Be ready to run agents: `react` runs one that `may` go on, `close` is awaited at the end."""
 
     def ring(self, agent_ids: Iterable[str]) -> None:
@@ -78,16 +78,20 @@ class InThread(Runtime):
     ----------
     name : str
         For the thread.
+    on_end : callable
+        Called when the loop has ended and nobody had stopped it: some code on it did.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, on_end: Callable[[], None]) -> None:
         self._name = name
+        self._on_end = on_end
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._is_over = False
         self._context = contextvars.Context()
 
-    def start(self, react: React, close: Callable[[], Awaitable[None]], may: Callable[[str], bool]) -> None:
+    def start(self, react: React, close: Callable[[], Coroutine[Any, Any, None]], may: Callable[[str], bool]) -> None:
         """Start the thread; a second call does nothing."""
         if self._thread is not None:
             return
@@ -101,18 +105,31 @@ class InThread(Runtime):
         keep_output_out_of_cells()
         # Tasks run in this thread's own context: the caller's would send a tool's print to the caller's cell.
         self._context = contextvars.copy_context()
-        with asyncio.Runner() as runner:
-            runner.run(self._serve(ready))
+        try:
+            with asyncio.Runner() as runner:
+                try:
+                    runner.run(self._serve(ready))
+                finally:
+                    self._tell_end()  # before what is left of it is cancelled: nobody takes that for a failure
+                    runner.run(self._close())
+        except BaseException:  # whatever it is, whoever waits for agents must hear that they run no more
+            _LOGGER.exception("the loop of %s has ended", self._name)
+
+    def _tell_end(self) -> None:
+        self._is_over = True
+        if not self._ended.is_set():
+            self._on_end()
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         ready.set()
-        await self._ended.wait()
+        while not (self._ended.is_set() or self._is_over):
+            with contextlib.suppress(asyncio.CancelledError):  # a tool may cancel every task of the loop: not this one
+                await self._ended.wait()
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        await self._close()
 
     def ring(self, agent_ids: Iterable[str]) -> None:
         """Make a task for each of these agents that has none and may go on."""
@@ -163,7 +180,7 @@ class InThread(Runtime):
 
     def here(self) -> bool:
         """Whether the caller is on the loop itself."""
-        return self._thread is threading.current_thread()
+        return self._thread is threading.current_thread() and not self._is_over
 
     def stop(self) -> None:
         """End the loop and its thread; a second call does nothing."""

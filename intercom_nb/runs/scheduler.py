@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 
-from intercom_nb.errors import LogError, listed
+from intercom_nb.errors import LogError, ModelError, listed
 from intercom_nb.log.store import Store
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import channel_of
@@ -14,7 +14,6 @@ from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runner import Runner
 from intercom_nb.texts.names import clean
 from intercom_nb.texts.reasons import ODD_ENDS, odd_ends
-from intercom_nb.tools import is_ending_this_task
 
 __all__ = ["Scheduler", "Turns"]
 
@@ -135,8 +134,10 @@ class Scheduler:
         except LogError as error:
             _LOGGER.warning("%s stops: %s", agent_id, error)
             self._lifecycle.halt("stopped", "log")
+        except ModelError as error:  # such as a key that is missing
+            self._give_up(state, str(error))
         except BaseException as error:  # a fault of ours must not leave somebody waiting for ever
-            if is_ending_this_task(error):
+            if self._lifecycle.is_ending(error):
                 raise
             _LOGGER.exception("%s cannot run", agent_id)
             self._give_up(state, f"{type(error).__name__}: {error}")

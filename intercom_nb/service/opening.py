@@ -89,7 +89,8 @@ def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> En
         If the folder cannot be written.
     """
     models = _models(name, options)
-    runtime, lifecycle = InThread(name), Lifecycle(options.limits)
+    lifecycle = Lifecycle(options.limits)
+    runtime = InThread(name, lambda: lifecycle.halt("stopped", "loop"))
     store = Store.create(
         folder,
         slug(name),
@@ -115,7 +116,8 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     """
     anew = given.options()
     functions = functions_by_name(tool.function for tool in tools_from(tools))
-    runtime, lifecycle = InThread(path.stem), Lifecycle(Options().limits)
+    lifecycle = Lifecycle(Options().limits)
+    runtime = InThread(path.stem, lambda: lifecycle.halt("stopped", "loop"))
     store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
     try:
         state = _state_of(path, store)

@@ -38,7 +38,8 @@ class Running:
         if lifecycle.state == "new":
             return "not started"
         if lifecycle.state == "stopped" and lifecycle.reason != "stopped":
-            return f"stopped ({lifecycle.sentence(lifecycle.reason)})"
+            said = lifecycle.sentence(lifecycle.reason)
+            return said if said.startswith("stopped") else f"stopped ({said})"
         if lifecycle.at_work:
             return ", ".join(filter(None, ["at work", self._engine.models.notice]))
         return lifecycle.sentence(lifecycle.reason)
@@ -50,7 +51,7 @@ class Running:
 
     @property
     def reason(self) -> str:
-        """Why it is not at work: ``quiet``, ``steps``, ``failed``, ``paused``, ``stopped``, or a limit's name."""
+        """Why it is not at work, in a word that `wait` returns too; empty while it is at work."""
         return self._engine.lifecycle.reason
 
     @property
@@ -190,7 +191,8 @@ class Running:
         str
             ``quiet``; ``failed`` or ``steps`` if some agent was cut off; ``courtesy`` if some said nothing new to each
             other any more and their mail waits for you (`InterComService.release`); ``paused``, ``stopped``, or the
-            name of the limit that was met. `status` says more.
+            name of the limit that was met; ``log`` if the log could not be written, ``loop`` if some code ended the
+            loop that agents run on. `status` says more.
 
         Raises
         ------

@@ -14,6 +14,8 @@ _SENTENCES = {
     "stopped": "stopped",
     "timeout": "still at work",
     "log": "stopped: the log could not be written",
+    "loop": "stopped: code of a tool or a listener ended the loop that all agents run on; intercom.stop() lets the log "
+    "go, and InterComService.open(intercom.log) goes on with it",
 }
 
 ODD_ENDS: Mapping[str, str] = MappingProxyType(
