@@ -48,6 +48,19 @@ class _ListParts:
             self.version = -1
         self.talked[contact_id] = max(seq, self.talked.get(contact_id, 0))
 
+    def untalk(self, contact_id: str, seq: int | None) -> None:
+        """Know of somebody what it knew before: when they last talked, if they ever did."""
+        if seq is None:
+            self.talked.pop(contact_id, None)
+        else:
+            self.talked[contact_id] = seq
+        self.version = -1
+
+    def unfind(self, found: dict[str, None]) -> None:
+        """Know of all it found these alone."""
+        self.found = found
+        self.version = -1
+
     def find(self, contact_id: str) -> None:
         """Know somebody it found; those found long ago make room."""
         self.found.pop(contact_id, None)
@@ -118,9 +131,10 @@ class Contacts:
             others = [m.id for m in self.registry.members if m is not member]
         return [self.registry.entry(other) for other in others] + self.registry.groups_for(agent_id)
 
-    def show(self, agent: Agent) -> str:
+    def show(self, tx: Transaction, agent: Agent) -> str:
         """Return the chat list of a new turn, which the next one will go on from."""
         parts = self.parts_of(agent.id)
+        tx.keep(parts, "shown", "everyone")
         if self.is_short(agent):
             parts.shown, parts.everyone = list(self._list_of(agent, parts)), 0
             text = parts.text
@@ -241,6 +255,7 @@ class Contacts:
             parts = self.parts_of(one)
             if other not in parts.talked:
                 tx.add(ContactKnown(tx.seq(), one, other, "talked"))
+            tx.undo(parts.untalk, other, parts.talked.get(other))
             parts.talk(other, seq)
 
     def talked(self, one_id: str, other_id: str, seq: int) -> None:
@@ -257,6 +272,7 @@ class Contacts:
         found = self.search(query, limit, asker)
         parts = self.parts_of(asker.id)
         new = [agent.id for agent in found if agent.id not in parts.found]
+        tx.undo(parts.unfind, dict(parts.found))
         for contact_id in new:
             parts.find(contact_id)
             tx.add(ContactKnown(tx.seq(), asker.id, contact_id, "found"))

@@ -276,7 +276,8 @@ class Store:
         """Give a transaction to fill; it is handed over to be written when the block ends.
 
         The block holds the store's lock, so what it looks at and changes in memory stays in the order of the log.
-        Validate first, then change: a block that raises writes nothing.
+        A block that raises writes nothing, and what it has changed in memory is taken back (`Transaction.undo`). What
+        changes memory as the last thing in a block, when nothing can raise any more, need not say how to undo it.
 
         Raises
         ------
@@ -288,9 +289,13 @@ class Store:
             if not self._open:
                 raise LogError(self.path, "the log is closed")
             transaction = Transaction(self._seqs)
-            yield transaction
-            if transaction.facts and not transaction.place:
-                transaction.seq()
+            try:
+                yield transaction
+                if transaction.facts and not transaction.place:
+                    transaction.seq()
+            except BaseException:  # a keyboard interrupt in a cell, too
+                transaction.take_back()
+                raise
             self._writer.hand_over(transaction)
 
     @contextmanager

@@ -1,6 +1,7 @@
-"""A transaction: facts that are written together, and what follows from them."""
+"""A transaction: facts that are written together, what follows from them, and what is taken back if they are not."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
@@ -10,6 +11,8 @@ from intercom_nb.log.facts import Fact, Noted, Posted, RunBegan, StepTaken
 from intercom_nb.log.times import micros, now
 
 __all__ = ["TOTALS", "Patience", "Totals", "Transaction"]
+
+_LOGGER = logging.getLogger(__name__)
 
 Patience: TypeAlias = Literal["none", "company", "more"]
 
@@ -36,7 +39,9 @@ class Transaction:
         Has it written by the log's own thread, if it was left to the loop.
     """
 
-    __slots__ = ("_seqs", "afterwards", "at", "done", "facts", "hasten", "patience", "place", "seconds", "time")
+    __slots__ = (
+        "_seqs", "_undoing", "afterwards", "at", "done", "facts", "hasten", "patience", "place", "seconds", "time",
+    )  # fmt: skip
 
     def __init__(self, seqs: Iterator[int]) -> None:
         self._seqs = seqs
@@ -48,6 +53,7 @@ class Transaction:
         self.at = micros(self.time)
         self.facts: list[Fact] = []
         self.afterwards: list[Callable[[], None]] = []
+        self._undoing: list[tuple[Callable[..., object], tuple[object, ...]]] = []
         self.done: Future[None] = Future()
         # From here on nobody can cancel it: an agent that is stopped must not unmake what the writer is writing.
         self.done.set_running_or_notify_cancel()
@@ -82,6 +88,26 @@ class Transaction:
         """Call this on the thread that wrote the facts once they are durable, in the order of the transactions."""
         self.afterwards.append(call)
 
+    def undo(self, call: Callable[..., object], *given: object) -> None:
+        """Call this if the block raises, so that memory has no more than the log; say so before you change it.
+
+        Called with what is given, the newest first, under the store's lock. It may find that nothing was changed yet.
+        """
+        self._undoing.append((call, given))
+
+    def keep(self, of: object, *names: str) -> None:
+        """Let these attributes of an object be again what they are now if the block raises."""
+        self.undo(_set_back, of, {name: getattr(of, name) for name in names})
+
+    def take_back(self) -> None:
+        """Undo in memory what goes with facts that will not be written; called by the store, under its lock."""
+        while self._undoing:
+            call, given = self._undoing.pop()
+            try:
+                call(*given)
+            except Exception:  # the others must be undone all the same
+                _LOGGER.exception("a change in memory could not be undone; open the log again to have what it says")
+
     def wait(self) -> None:
         """Wait until the facts are durable.
 
@@ -96,6 +122,11 @@ class Transaction:
 
 def _do_nothing() -> None:
     """Do nothing."""
+
+
+def _set_back(of: object, values: Mapping[str, object]) -> None:
+    for name, value in values.items():
+        setattr(of, name, value)
 
 
 @dataclass(slots=True)

@@ -230,12 +230,11 @@ class Registry:
         """Return the version of a member: 1 as it was added, and one more with each change."""
         return self._versions[member_id]
 
-    def changed(self, member: Member, *, visibly: bool) -> int:
-        """Count a change of a member and return its version; a visible one counts for whoever is shown it."""
+    def changed(self, member: Member, *, visibly: bool) -> None:
+        """Count a change of a member; a visible one counts for whoever is shown it."""
         self._versions[member.id] += 1
         if visibly:
             self.changes.append(member.id)
-        return self._versions[member.id]
 
     def free_chat_id(self) -> str:
         """Return the id of the next chat."""
@@ -245,6 +244,11 @@ class Registry:
         """Enter a new chat."""
         self._chats[chat.id] = chat
         self._by_plain_id[chat.id] = chat.id
+
+    def drop_chat(self, chat: Chat) -> None:
+        """Forget a new chat again: what says that it was made is not written."""
+        self._chats.pop(chat.id, None)
+        self._by_plain_id.pop(chat.id, None)
 
 
 def _free_id(member: Member, taken: set[str]) -> str:

@@ -7,8 +7,9 @@ is stale if it brings no new word. Pure: no log, no clock. Why, and from how man
 import functools
 import re
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from intercom_nb.messages import Message
 from intercom_nb.texts.english import FUNCTION_WORDS, WORD, stem
@@ -96,6 +97,19 @@ class _Channel:
     told: int = 0
 
 
+def _never(call: Callable[..., None], *given: object) -> None:
+    """Keep what is heard for good: it is in the log already."""
+
+
+class _Before(NamedTuple):
+    """What the guard remembered before it heard a message."""
+
+    channel: _Channel
+    held: dict[str, int]
+    involved: Iterable[str]
+    warned: dict[str, dict[str, int]]
+
+
 class Courtesy:
     """The guard of one service; used under the store's lock.
 
@@ -110,8 +124,16 @@ class Courtesy:
         self._channels: dict[str, _Channel] = {}
         self._warnings: dict[str, dict[str, int]] = {}
 
-    def hear(self, message: Message) -> Verdict:
-        """Return what is to be said of a message from one agent to another, or to a group."""
+    def hear(self, message: Message, undo: Callable[..., None] = _never) -> Verdict:
+        """Return what is to be said of a message from one agent to another, or to a group.
+
+        Parameters
+        ----------
+        message : Message
+            As it was accepted.
+        undo : callable
+            Given what makes the guard forget the message, if it should not be written after all.
+        """
         name, sender = channel_of(message), str(message.sender_id)
         channel = self._channels.setdefault(name, _Channel())
         asks = "?" in message.text
@@ -119,11 +141,15 @@ class Courtesy:
         kind = words.count(_KIND)
         terms = frozenset(words) - {"", _KIND} - _of_names(sender) - _of_names(message.receiver_id or "")
         why = _what_is_wrong(channel, message.text, terms, kind, answers=channel.asked_by not in ("", sender))
+        new, dropped = [term for term in terms if term not in channel.terms], list[str]()
+        involved = channel.voices | {sender, message.receiver_id or sender}
+        undo(self._forget, name, self._before(name, involved), new, dropped)
         channel.asked_by = sender if asks and terms else ""
         channel.recent.append(terms)
         channel.terms |= dict.fromkeys(terms)
         while len(channel.terms) > _MOST_TERMS:
-            del channel.terms[next(iter(channel.terms))]
+            dropped.append(next(iter(channel.terms)))
+            del channel.terms[dropped[-1]]
         if why == "":
             self._begin_anew(name)
             return Verdict()
@@ -134,7 +160,7 @@ class Courtesy:
         if why == "answer":
             return Verdict()
         channel.stale += 1
-        channel.voices.add(str(message.sender_id))
+        channel.voices = channel.voices | {str(message.sender_id)}
         if why != "nothing new":
             channel.empty += 1
         voices = len(channel.voices)
@@ -159,8 +185,31 @@ class Courtesy:
         channel.empty = channel.stale = channel.told = 0
         channel.voices = set()
 
-    def release(self, name: str) -> None:
-        """Begin anew in a channel: what was said in it before counts no more."""
+    def _before(self, name: str, involved: Iterable[str]) -> _Before:
+        """Return what is remembered now of a channel, and of what those in it are to be told."""
+        channel = self._channels[name]
+        now = replace(channel, recent=channel.recent.copy())
+        warned = {one: self._warnings[one].copy() for one in involved if one in self._warnings}
+        return _Before(now, self.held.copy(), involved, warned)
+
+    def _forget(self, name: str, before: _Before, new: Sequence[str], dropped: Sequence[str]) -> None:
+        """Remember of a channel what was remembered before; of its words, those that were new are dropped again."""
+        terms = dict.fromkeys(dropped) | before.channel.terms
+        for term in new:
+            terms.pop(term, None)
+        self._channels[name] = replace(before.channel, terms=terms)
+        self.held = before.held
+        for one in before.involved:
+            self._warnings.pop(one, None)
+        self._warnings |= before.warned
+
+    def release(self, name: str, undo: Callable[..., None] = _never) -> None:
+        """Begin anew in a channel: what was said in it before counts no more; `undo` as `hear` takes it."""
+        if name in self._channels:
+            warned = [one for one, channels in self._warnings.items() if name in channels]
+            undo(self._forget, name, self._before(name, warned), (), ())
+        else:
+            undo(self.held.update, self.held.copy())
         self.held.pop(name, None)
         self._begin_anew(name)
         if name in self._channels:

@@ -2,7 +2,7 @@
 
 Every rule stands here once, for persons at the notebook and for models alike. The caller holds a transaction (and
 with it the store's lock); a method either raises and has changed nothing, or has changed the registry in memory
-and added the facts that say so.
+and added the facts that say so. What it changes is undone if the caller's transaction is not written.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -58,7 +58,7 @@ class Router:
     let_go : callable
         Called with the channels whose mail waits no longer, once that is durable.
     count : callable
-        Called with each accepted message, while it is being written.
+        Called with the transaction and each message that is accepted in it.
     guard : Courtesy, optional
         Looks at what agents say to each other.
     """
@@ -70,7 +70,7 @@ class Router:
         deliver: Deliver,
         *,
         let_go: Callable[[Sequence[str]], None],
-        count: Callable[[Message], None],
+        count: Callable[[Transaction, Message], None],
         guard: Courtesy | None = None,
     ) -> None:
         self.contacts = contacts
@@ -122,7 +122,7 @@ class Router:
         only_agents = len(agents) == len(receivers)
         persons = () if only_agents else tuple([one.id for one in receivers if not isinstance(one, Agent)])
         tx.add(Posted(message, key))
-        self._count(message)
+        self._count(tx, message)
         if agents:
             tx.add(Delivered(seq, agents, pending=True))
         if persons:
@@ -140,7 +140,7 @@ class Router:
             self.release(tx, [party.id], None if sender is None else sender.id)
             return False
         name = channel_of(message)
-        verdict = self.guard.hear(message)
+        verdict = self.guard.hear(message, tx.undo)
         if verdict.why:
             told = (
                 "; they are told" if verdict.tell else "; their mail there waits for a person" if verdict.hold else ""
@@ -162,7 +162,7 @@ class Router:
             tx.add(Released(name, tx.seq()))
             tx.note("released", f"what waited in {name} is delivered", by_id=by_id)
             if self.guard is not None:
-                self.guard.release(name)
+                self.guard.release(name, tx.undo)
         if channels:
             tx.after(lambda: self._let_go(channels))
         return channels
@@ -172,7 +172,7 @@ class Router:
         seq = tx.seq()
         message = Message(seq, f"m-{seq}", text, None, agent_id, None, tx.time, run_id)
         tx.add(Posted(message, key), Delivered(seq, (agent_id,), pending=True))
-        self._count(message)
+        self._count(tx, message)
         tx.after(lambda: self._deliver(message, (), (), held=False))
         return message
 
@@ -220,6 +220,7 @@ class Router:
             raise ChatRuleError(msg)
         self.contacts.rule.check_group(members.values(), members.values())
         chat = Chat(self._registry.free_chat_id(), title, about, admin.id, self._owner)
+        tx.undo(self._registry.drop_chat, chat)
         self._registry.add_chat(chat)
         seq = tx.seq()
         tx.add(ChatCreated(chat.id, seq, chat.name, chat.description, tx.at))
@@ -245,6 +246,7 @@ class Router:
             msg = f"{member.id} is already a member of {chat.id}; its members are: {listed(chat.roster)}"
             raise ChatRuleError(msg)
         self.contacts.rule.check_group(map(self._registry.member, chat.roster), [member])
+        tx.undo(chat.roster.pop, member.id, None)
         chat.roster[member.id] = None
         tx.add(MemberJoined(chat.id, member.id, tx.seq()))
         text = f"{admin.id} added {member.id} to {chat.id}"
@@ -284,6 +286,7 @@ class Router:
         self._take_out(tx, chat, member)
         tx.note("member_left", f"{member.id} left {chat.id}", by_id=member.id, agent_id=member.id, chat_id=chat.id)
         if chat.admin_id == member.id and chat.roster:
+            tx.undo(name_admin, chat, member.id)
             name_admin(chat, next(iter(chat.roster)))
             tx.add(AdminLeft(chat.id, tx.seq()), AdminNamed(chat.id, chat.admin_id, tx.seq()))
             text = f"{chat.admin_id} is now the admin of {chat.id}"
@@ -303,6 +306,7 @@ class Router:
         return chat, admin
 
     def _take_out(self, tx: Transaction, chat: Chat, member: Member) -> None:
+        tx.undo(setattr, chat, "roster", dict(chat.roster))  # in its order: the longest-standing takes over
         del chat.roster[member.id]
         tx.add(MemberLeft(chat.id, member.id, tx.seq()))
 

@@ -135,6 +135,7 @@ def end_attempts(tx: Transaction, attempts: Iterable[tuple[AgentState, Run]], re
     """End these attempts; the next process, or the next start, makes others of the same runs."""
     for state, run in attempts:
         end_attempt(tx, state, run, reason)
+        tx.keep(run, "has_ended")
         run.has_ended = True
 
 

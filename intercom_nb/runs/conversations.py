@@ -1,6 +1,7 @@
 """What agents have read and said: conversations, kept in memory as the log has them."""
 
 import json
+import operator
 from collections.abc import Sequence
 
 from intercom_nb.log.facts import Compacted, ItemsAdded, Taken
@@ -57,8 +58,10 @@ class Conversations:
         payloads = tuple(json.dumps(item, ensure_ascii=False) for item in items)
         idx = len(conversation) + state.base
         tx.add(ItemsAdded(state.agent.id, idx, tx.seq(), run.run_id, run.step, tuple(items), payloads))
+        tx.undo(operator.delitem, conversation, slice(len(conversation), None))
+        tx.keep(state, "chain", "bytes")
         conversation.extend(items)
-        state.chain.add(payloads)
+        state.chain = state.chain.joined_by(payloads)
         state.bytes += sum(len(payload.encode()) for payload in payloads)
 
     def of(self, state: AgentState) -> list[Item]:
@@ -80,8 +83,10 @@ class Conversations:
         conversation, until = self.of(state), cut + state.base
         payload = json.dumps(by, ensure_ascii=False)
         tx.add(Compacted(state.agent.id, tx.seq(), run.run_id, until, how, payload, tx.at))
+        tx.undo(operator.setitem, conversation, slice(None), conversation.copy())
+        tx.keep(state, "chain", "base", "replaced", "bytes", "measured")
         conversation[:cut] = by
-        state.chain.add([payload])
+        state.chain = state.chain.joined_by([payload])
         state.base, state.replaced = until - len(by), len(by)
         state.bytes, state.measured = sum(map(size_of, conversation)), (0, 0)
 
@@ -93,9 +98,7 @@ class Conversations:
 
 def _chain_of(query: Query, agent_id: str) -> Chain:
     ((last, seq),) = query(_LAST_STEP, agent_id) or [("", 0)]
-    chain = Chain(last)
-    chain.add(text for _, text in query(_SINCE, agent_id, seq))
-    return chain
+    return Chain(last).joined_by(text for _, text in query(_SINCE, agent_id, seq))
 
 
 def size_of(item: Item) -> int:

@@ -13,7 +13,7 @@ _BYTES = 8
 
 
 class Chain:
-    """The fingerprints of one agent's requests.
+    """What the fingerprint of an agent's next request is made of so far. It does not change: what joins makes another.
 
     Parameters
     ----------
@@ -22,8 +22,7 @@ class Chain:
 
     Examples
     --------
-    >>> chain = Chain()
-    >>> chain.add(['{"role": "user", "content": "Hi"}'])
+    >>> chain = Chain().joined_by(['{"role": "user", "content": "Hi"}'])
     >>> first = chain.of("gpt-5-mini")
     >>> first == chain.of("gpt-5-mini"), first == chain.of("another model")
     (True, False)
@@ -34,18 +33,17 @@ class Chain:
     def __init__(self, last: str = "") -> None:
         self._hash = hashlib.blake2b(last.encode(), digest_size=_BYTES)
 
-    def add(self, texts: Iterable[str]) -> None:
-        """Let the next request have these texts besides."""
+    def joined_by(self, texts: Iterable[str]) -> "Chain":
+        """Return the chain of a next request that has these texts besides."""
+        joined = Chain.__new__(Chain)
+        made = joined._hash = self._hash.copy()  # noqa: SLF001 - one of its own kind
         for text in texts:
-            self._hash.update(text.encode("utf-8", "replace"))
-            self._hash.update(b"\n")
+            made.update(text.encode("utf-8", "replace"))
+            made.update(b"\n")
+        return joined
 
     def of(self, conditions: str) -> str:
         """Return the fingerprint of the next request, made under these conditions."""
         made = self._hash.copy()
         made.update(conditions.encode("utf-8", "replace"))
         return made.hexdigest()
-
-    def go_on(self, last: str) -> None:
-        """Count a request as made: the next fingerprint goes on from this one."""
-        self._hash = hashlib.blake2b(last.encode(), digest_size=_BYTES)

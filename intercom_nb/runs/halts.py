@@ -23,9 +23,9 @@ class Halts:
         with self._store.transaction() as tx:
             if state.paused:
                 return False
-            state.paused = True
             tx.add(Halted(tx.seq(), state.agent.id, PAUSED, tx.at))
             tx.note("agent_paused", f"{state.agent.id} is paused", agent_id=state.agent.id, reason=PAUSED)
+            state.paused = True
         return True
 
     def resume(self, state: AgentState) -> bool:
@@ -33,9 +33,9 @@ class Halts:
         with self._store.transaction() as tx:
             if not state.paused:
                 return False
-            state.paused = False
             tx.add(Resumed(tx.seq(), state.agent.id, (PAUSED,)))
             tx.note("agent_resumed", f"{state.agent.id} goes on", agent_id=state.agent.id, reason=PAUSED)
+            state.paused = False
         return True
 
     def meet(self, state: AgentState, limit: str) -> None:
@@ -43,10 +43,10 @@ class Halts:
         with self._store.transaction() as tx:
             if state.limit:
                 return
-            state.limit = limit
             tx.add(Halted(tx.seq(), state.agent.id, limit, tx.at))
             text = f"{state.agent.id} met the limit of {limit} set by agent.limits"
             tx.note("agent_limited", text, agent_id=state.agent.id, reason=limit)
+            state.limit = limit
 
     def lift_limits(self, states: Iterable[AgentState]) -> list[AgentState]:
         """Let agents that met a limit of their own look again whether they may go on; return those."""
@@ -56,5 +56,6 @@ class Halts:
                 with self._store.transaction() as tx:
                     for state in met:
                         tx.add(Resumed(tx.seq(), state.agent.id, (state.limit,)))
+                    for state in met:
                         state.limit = ""
             return met

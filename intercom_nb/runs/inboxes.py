@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
+from intercom_nb.log.transaction import Transaction
 from intercom_nb.messages import Message
 from intercom_nb.routing.courtesy import channel_of
 from intercom_nb.runs.agent_state import AgentState
@@ -50,11 +51,14 @@ class Inboxes:
         self.persons: dict[str, list[Message] | None] = {}
         self.due: dict[str, None] = {}
 
-    def count(self, message: Message) -> None:
-        """Count a message as sent, while it is being written; an agent's own are those of its runs."""
+    def count(self, tx: Transaction, message: Message) -> None:
+        """Count a message as sent, with the transaction that says so; an agent's own are those of its runs."""
+        tx.keep(self._lifecycle.spent, "messages")
         self._lifecycle.spent.messages += 1
         if message.run_id is not None and message.sender_id in self.states:
-            self.states[message.sender_id].spent.messages += 1
+            spent = self.states[message.sender_id].spent
+            tx.keep(spent, "messages")
+            spent.messages += 1
 
     def deliver(self, message: Message, agent_ids: Sequence[str], person_ids: Sequence[str], *, held: bool) -> None:
         """Put an accepted message into its receivers' inboxes and ring them; one that is held waits beside them."""

@@ -44,7 +44,11 @@ class Notes:
         self._indexed()  # first, so that what it is built from does not hold this note already
         note = NoteKept(tx.seq(), agent_id, run_id, step, text, tx.at)
         tx.add(note)
+        tx.undo(self._forget, note.seq)
         self._insert((note.seq, text, agent_id, note.created_at))
+
+    def _forget(self, seq: int) -> None:
+        self._indexed().execute("DELETE FROM notes WHERE rowid = ?", (seq,))
 
     def search(self, agent_id: str, query: str) -> list[tuple[str, int]]:
         """Return an agent's notes, text and time, that have most to do with some words; without any, its newest."""

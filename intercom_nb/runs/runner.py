@@ -123,19 +123,19 @@ class Runner:
                 return None
             if state.run is None or state.run.has_ended:
                 with self._store.transaction() as tx:
+                    # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
+                    tx.patience = "more"
                     if state.run is None:
                         state.run = self._new_run(tx, state, most)
                     else:
                         self.go_on(tx, state, state.run)
-                    # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
-                    tx.patience = "more"
             return state.run
 
     def _new_run(self, tx: Transaction, state: AgentState, most: int) -> Run:
         agent, seq = state.agent, tx.seq()
         model = self._models.named(agent.model)  # first: what has no key changes nothing
         conversation = self._conversations.of(state)
-        chat_list = self._contacts.show(agent)
+        chat_list = self._contacts.show(tx, agent)
         every = self._every_chat_list
         run = Run(
             run_id=f"run-{seq}",
@@ -147,8 +147,10 @@ class Runner:
         )
         self._write_began(tx, state, run, seq, run.chat_list)
         if run.chat_list is not None:
-            state.chain.add([run.chat_list])
+            tx.keep(state, "chain")
+            state.chain = state.chain.joined_by([run.chat_list])
         self._steps.take(tx, state, run, chat_list if every else None, most=most)
+        # Last, when nothing can fail any more.
         self._lifecycle.spent.runs += 1
         state.spent.runs += 1
         state.failed = None
@@ -156,6 +158,7 @@ class Runner:
 
     def go_on(self, tx: Transaction, state: AgentState, run: Run) -> None:
         """Begin another attempt of a run whose last one is over, or ended with the process that had it."""
+        tx.keep(run, "attempt", "has_ended")
         run.attempt += 1
         run.has_ended = False
         self._write_began(tx, state, run, tx.seq(), None)

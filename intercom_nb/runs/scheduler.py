@@ -148,15 +148,17 @@ class Scheduler:
                     self._leave_alone(state)
 
     def _give_up(self, state: AgentState, error: str) -> None:
-        """Count an agent that could not begin a run as one whose run failed; its mail stays, and `retry` rings it."""
+        """Count an agent that can neither begin, go on with nor end a run as one whose run failed; `retry` rings it."""
         with self._store.lock:
             state.last, state.error = "failed", clean(error)
             self._inboxes.due.pop(state.agent.id, None)
-            with self._store.transaction() as tx:
-                text = f"{state.agent.id} could not run: {state.error}"
-                tx.note("run_failed", text, agent_id=state.agent.id, reason="failed")
-            if not self._inboxes.due:
-                self._be_quiet()
+            try:
+                with self._store.transaction() as tx:
+                    text = f"{state.agent.id} could not run: {state.error}"
+                    tx.note("run_failed", text, agent_id=state.agent.id, reason="failed")
+            finally:  # even what cannot be written down must not leave somebody waiting
+                if not self._inboxes.due:
+                    self._be_quiet()
 
     def _leave_alone(self, state: AgentState) -> None:
         """Count an agent that may not go on as having nothing to do; its mail and its run stay as they are."""
@@ -188,18 +190,17 @@ class Scheduler:
         with self._store.lock:
             states = self._states.values() if agent_id is None else [self._states[agent_id]]
             failed = [(state, state.failed) for state in states if state.failed is not None and state.run is None]
-            unable = [state for state in states if state.last == "failed" and state.failed is None and state.inbox]
-            for state in (*unable, *(state for state, _ in failed)):
-                state.last, state.error = "silent", ""  # that was before: how this ends is not known yet
-            self._let_go_on(unable)
-            if not failed:
-                return len(unable)
+            unable = [state for state in states if state.last == "failed" and state.failed is None and _has_work(state)]
             with self._store.transaction() as tx:
                 for state, run in failed:
                     runner.go_on(tx, state, run)
+                tx.after(lambda: self._inboxes.become_due(state.agent.id for state, _ in failed))
+                for state, run in failed:
                     run.first_step = run.step
                     state.run, state.failed = run, None
-                tx.after(lambda: self._inboxes.become_due(state.agent.id for state, _ in failed))
+                for state in (*unable, *(state for state, _ in failed)):
+                    state.last, state.error = "silent", ""  # that was before: how this ends is not known yet
+            self._let_go_on(unable)
         tx.wait()
         return len(failed) + len(unable)
 
@@ -209,6 +210,10 @@ class Scheduler:
             if attempts := with_open_attempt(self._states.values()):
                 with self._store.transaction() as tx:
                     end_attempts(tx, attempts, "stopped")
+
+
+def _has_work(state: AgentState) -> bool:
+    return bool(state.inbox) or state.run is not None
 
 
 def _how_it_ended(states: Sequence[AgentState]) -> tuple[str, str]:

@@ -23,6 +23,7 @@ from intercom_nb.runs.agent_state import AgentState, Run, end_attempt
 from intercom_nb.runs.budget import Budget
 from intercom_nb.runs.compaction import Compaction, is_too_long
 from intercom_nb.runs.conversations import Conversations
+from intercom_nb.runs.fingerprints import Chain
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runtime import result_of
 from intercom_nb.runs.toolset import OWN, Output, Toolsets
@@ -85,9 +86,8 @@ class Steps:
                 mail.append(self._router.remark(tx, text, state.agent.id, run.run_id, key=key))
                 told.add(key)
         self._conversations.take(tx, state, run, mail, chat_list)
-        # Last: mail that could not be taken stays where it was, for the next try.
-        state.inbox = state.inbox[most:]
-        state.told |= told
+        tx.keep(state, "inbox", "told")  # mail that could not be taken stays where it was, for the next try
+        state.inbox, state.told = state.inbox[most:], state.told | told
 
     # -- thinking ---------------------------------------------------------------------------------------------------
 
@@ -136,10 +136,11 @@ class Steps:
         async with self._tape.committing(state.agent.id):
             with self._store.transaction() as tx:
                 if reply is not None:
-                    self._count(state, reply := replace(reply, usd=self._prices.of(run.model, reply)))
+                    self._count(tx, state, reply := replace(reply, usd=self._prices.of(run.model, reply)))
                     # What the server itself made of it stands in the log already, as what took the place of the items.
                     held = None if how == "compacted" else reply.items
                     tx.add(self._fact(tx, state, run, reply, kind="compact", held=held))
+                    tx.keep(run, "step", "first_step")
                     run.step, run.first_step = run.step + 1, run.first_step + 1
                 self._conversations.replace(tx, state, run, cut, by=items, how=how)
                 after = self.budget.tokens_of(state, run)
@@ -169,18 +170,17 @@ class Steps:
         if not todo:
             return
         state.doing = "acting"
+        unknown = [n for n, _, _ in todo if n in run.outputs and run.outputs[n] is None]
         with self._store.transaction() as tx:
             if run.waiting_items is None:
-                self._count(state, reply)
+                self._count(tx, state, reply)
                 tx.add(self._fact(tx, state, run, reply, held=reply.items))
-                run.waiting_items = reply.items
-            for n, _, _ in todo:
-                if n in run.outputs and run.outputs[n] is None:
-                    run.outputs[n] = _UNKNOWN_OUTCOME, True
-                    tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, _UNKNOWN_OUTCOME, 1))
+            for n in unknown:
+                tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, _UNKNOWN_OUTCOME, 1))
+            run.waiting_items = reply.items
+            run.outputs |= dict.fromkeys(unknown, (_UNKNOWN_OUTCOME, True))
         for n, call, tool in todo:
             if n not in run.outputs:
-                run.outputs[n] = None
                 await self._call(run, n, call, tool)
 
     async def _call(self, run: Run, n: int, call: ToolCall, tool: Tool) -> None:
@@ -191,6 +191,7 @@ class Steps:
                     run.run_id, run.step, n, tx.seq(), None, call.call_id, tool.name, OWN, call.arguments, began_at
                 )
             )
+            run.outputs[n] = None
         await result_of(tx.done)  # a tool may do things outside: that it began is known before it does
         raised = ""
         try:
@@ -209,10 +210,11 @@ class Steps:
 
     # -- committing -------------------------------------------------------------------------------------------------
 
-    def _count(self, state: AgentState, reply: Reply) -> None:
+    def _count(self, tx: Transaction, state: AgentState, reply: Reply) -> None:
         """Count what a call has cost, and give back what was set aside for it; once for each call."""
         used = reply.usage
         for spent in (self._lifecycle.spent, state.spent):
+            tx.keep(spent, "steps", "tokens", "usd", "unpriced")
             spent.steps += 1
             spent.tokens += (used.input_tokens or 0) + (used.output_tokens or 0)
             spent.usd += reply.usd or 0.0
@@ -232,8 +234,10 @@ class Steps:
         """Return the row of a call that was answered; `held` are its items, where they are in no conversation yet."""
         seq, used = tx.seq(), reply.usage
         fingerprint = run.fingerprint or self._fingerprint(state, run, kind)
-        run.fingerprint = ""
-        state.chain.go_on(fingerprint)
+        tx.keep(state, "chain")
+        if kind == "answer":  # the failed step that is written instead is of the same request
+            tx.keep(run, "fingerprint")
+        run.fingerprint, state.chain = "", Chain(fingerprint)
         waits = kind == "answer" and held is not None
         return StepTaken(
             run_id=run.run_id,
@@ -291,13 +295,14 @@ class Steps:
     async def _commit(self, state: AgentState, run: Run, reply: Reply) -> None:
         with self._store.transaction() as tx:
             if run.waiting_items is None:
-                self._count(state, reply)
+                self._count(tx, state, reply)
                 tx.add(self._fact(tx, state, run, reply))
             else:
                 tx.add(StepCommitted(run.run_id, run.step, tx.seq()))
             outputs = self._carry_out(tx, state, run, reply)
             self._conversations.extend(tx, state, run, [*reply.items, *outputs])
             reason = self._reason(run, reply)
+            tx.keep(run, "step", "waiting_items", "outputs")
             run.step += 1
             run.waiting_items, run.outputs = None, {}
             tx.seconds = self._lifecycle.seconds
@@ -356,10 +361,12 @@ class Steps:
         with self._store.transaction() as tx:
             if run.waiting_items is None:
                 for spent in (self._lifecycle.spent, state.spent):
+                    tx.keep(spent, "steps")
                     spent.steps += 1
                 failed = Reply((), (), "", run.model.name, Usage(), None, 0.0)
                 fact = self._fact(tx, state, run, failed)
                 tx.add(replace(fact, error=error, latency_s=None))
+                tx.keep(run, "step")
                 run.step += 1
             self.end(tx, state, run, "failed", error)
             text = f"{run.run_id} of {state.agent.id} failed: {error}"

@@ -209,8 +209,8 @@ class Engine(Owner):
             tx.seconds = self.lifecycle.seconds
             if reason not in self._halted_for:
                 tx.add(Halted(tx.seq(), None, reason, tx.at))
-                self._halted_for.add(reason)
             tx.note(state, f"{self.name}: {self.lifecycle.sentence(reason)}", reason=reason)
+            self._halted_for.add(reason)
 
     def was_halted_for(self, reasons: Sequence[str]) -> None:
         """Take from the log why the service was halted when it was let go."""
@@ -228,9 +228,9 @@ class Engine(Owner):
         before, after = self.options.kept(), options.kept()
         changed = {name: after[name] for name in changes if name in after and after[name] != before[name]}
         with self.transaction() as tx:
+            self._write_options(tx, changed)
             self.options = options
             self.lifecycle.limits = options.limits
-            self._write_options(tx, changed)
         tx.wait()
 
     def note_given(self, given: Iterable[str], before: Mapping[str, str]) -> None:
@@ -263,20 +263,23 @@ class Engine(Owner):
         teams = [agent.team for agent in (*self.registry, *agents)]
         check_words((self.options.contacts, *(own_code_of(agent).contacts for agent in agents)), teams)
         with self.transaction() as tx:
-            for agent, agent_id in zip(agents, self.registry.places(agents), strict=True):
+            added = list(zip(agents, self.registry.places(agents), strict=True))
+            for agent, agent_id in added:
+                tx.add(AgentVersion(agent_id, 1, tx.seq(), "agent", replace(agent.spec, id=agent_id), tx.at))
+            for agent, agent_id in added:
                 join(agent, self, agent_id)
                 self.registry.add_member(agent)
                 self.inboxes.states[agent_id] = AgentState(agent, conversation=[])
-                tx.add(AgentVersion(agent_id, 1, tx.seq(), "agent", agent.spec, tx.at))
         tx.wait()
 
     def add_person(self, person: Person) -> None:
         """Add a person."""
         with self.transaction() as tx:
-            person.join(self.registry.places([person])[0])
+            person_id = self.registry.places([person])[0]
+            tx.add(AgentVersion(person_id, 1, tx.seq(), "person", replace(person.spec, id=person_id), tx.at))
+            person.join(person_id)
             self.registry.add_member(person)
             self.inboxes.persons[person.id] = []
-            tx.add(AgentVersion(person.id, 1, tx.seq(), "person", person.spec, tx.at))
         tx.wait()
 
     def tell_unknown(self) -> list[str]:
@@ -285,10 +288,10 @@ class Engine(Owner):
         policies = [own_code_of(agent).contacts for agent in agents]
         for name in nobody_has((self.options.contacts, *policies), self.registry) if agents else ():
             if name not in self._told_unknown:
-                self._told_unknown.add(name)
                 teams = listed(sorted({agent.team for agent in agents if agent.team}))
                 told.append(f"contacts name {name!r}, and nobody is in such a team or has such a name (teams: {teams})")
                 self.note("unknown_contacts", told[-1])
+                self._told_unknown.add(name)
         return told
 
     def check_agent(self, spec: AgentSpec, code: OwnCode) -> None:
@@ -312,12 +315,13 @@ class Engine(Owner):
             changed = [name for name in spec.names() if getattr(spec, name) != getattr(agent.spec, name)]
             if not changed and code == own_code_of(agent):
                 return
-            become(agent, spec, code)
-            version = self.registry.changed(agent, visibly=not _SEEN.isdisjoint(changed))
+            version = self.registry.version_of(agent.id) + 1
             tx.add(AgentVersion(agent.id, version, tx.seq(), "agent", spec, tx.at))
             what = ", ".join(changed) or "code"
             data = json.dumps({name: spec.as_row()[name] for name in changed}, ensure_ascii=False, sort_keys=True)
             tx.note("agent_changed", f"{agent.id}: {what} changed", agent_id=agent.id, data=data)
+            become(agent, spec, code)
+            self.registry.changed(agent, visibly=not _SEEN.isdisjoint(changed))
         tx.wait()
 
     def agent(self, given: str) -> Agent:
@@ -376,8 +380,8 @@ class Engine(Owner):
             if accepted is None:
                 accepted = self.router.post(tx, message, receiver_id, sender_id, key=key)
                 if key is not None:
-                    self._keys[key] = accepted
                     tx.after(lambda: self._forget(key))
+                    self._keys[key] = accepted
         tx.wait()
         return accepted
 
@@ -426,15 +430,17 @@ class Engine(Owner):
         """Let agents run; return at once. A service that runs already goes on."""
         if self.lifecycle.state != "running":
             self._go()
-            self.note("started", f"{self.name} runs; model: {self.models.default.label}")
-            self.scheduler.wake()
+            try:
+                self.note("started", f"{self.name} runs; model: {self.models.default.label}")
+            finally:  # it runs by now, so whoever has something to do must hear of it
+                self.scheduler.wake()
 
     def _go(self) -> None:
-        self.lifecycle.run()
-        if self._halted_for:
+        if self._halted_for and self.lifecycle.state != "stopped":
             with self.log.transaction() as tx:
                 tx.add(Resumed(tx.seq(), None, tuple(sorted(self._halted_for))))
                 self._halted_for.clear()
+        self.lifecycle.run()
         react = partial(self.scheduler.react, runner=self.runner)
         self.runtime.start(react, self.models.close, self.scheduler.may_react)
 
