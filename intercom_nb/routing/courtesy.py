@@ -6,6 +6,7 @@ is stale if it brings no new word. Pure: no log, no clock. Why, and from how man
 
 import functools
 import re
+import zlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ _MARKER = re.compile(
     r"|keine ursache|gern\w*|merci|gracias)\b",
     re.IGNORECASE,
 )
+_LOOKED_AT = 20_000  # characters of a message; what comes after them is only told apart
 _OPENING = 60  # characters in which a courteous message says that it is one
 
 
@@ -114,11 +116,14 @@ class Courtesy:
         """Return what is to be said of a message from one agent to another, or to a group."""
         name, sender = channel_of(message), str(message.sender_id)
         channel = self._channels.setdefault(name, _Channel())
-        asks = "?" in message.text
-        words = [_term(word) for word in WORD.findall(message.text)]
+        text, rest = message.text[:_LOOKED_AT], message.text[_LOOKED_AT:]
+        asks = "?" in text
+        words = [_term(word) for word in WORD.findall(text)]
+        if rest:  # a number: with it, two texts are the same only if their ends are
+            words.append(str(zlib.crc32(rest.encode())))
         kind = words.count(_KIND)
         terms = frozenset(words) - {"", _KIND} - _of_names(sender) - _of_names(message.receiver_id or "")
-        why = _what_is_wrong(channel, message.text, terms, kind, answers=channel.asked_by not in ("", sender))
+        why = _what_is_wrong(channel, text, terms, kind, answers=channel.asked_by not in ("", sender))
         channel.asked_by = sender if asks and terms else ""
         channel.recent.append(terms)
         channel.terms |= dict.fromkeys(terms)
