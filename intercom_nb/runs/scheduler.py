@@ -187,6 +187,8 @@ class Scheduler:
             unable = [state for state in states if state.last == "failed" and state.failed is None and state.inbox]
             for state in (*unable, *(state for state, _ in failed)):
                 state.last, state.error = "silent", ""  # that was before: how this ends is not known yet
+            if failed or unable:
+                self._models.probe()
             self._let_go_on(unable)
             if not failed:
                 return len(unable)
