@@ -61,6 +61,7 @@ from intercom_nb.errors import (
     RecordingError,
     ToolCallError,
     UnknownIdError,
+    UnstorableError,
 )
 from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.mission_lab import MissionLab
@@ -124,6 +125,7 @@ __all__ = [
     "ToolCallError",
     "Transcript",
     "UnknownIdError",
+    "UnstorableError",
     "activity",
     "agent_measures",
     "agents_df",

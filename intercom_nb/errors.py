@@ -41,6 +41,7 @@ __all__ = [
     "RecordingError",
     "ToolCallError",
     "UnknownIdError",
+    "UnstorableError",
 ]
 
 _SHOWN = 20  # names listed in a sentence before "and n more": enough to mend a typo, short enough to read
@@ -179,6 +180,13 @@ class LogError(InterComError, OSError):
     def __str__(self) -> str:
         """Return the sentence alone (an OSError would print a tuple)."""
         return str(self.args[0])
+
+
+class UnstorableError(InterComError, ValueError):
+    """A value that no log can keep; nothing of what was to be written with it is, and the log goes on."""
+
+    def __init__(self, why: object) -> None:
+        super().__init__(f"the log cannot keep a value ({why}); nothing of this is written, and the log goes on")
 
 
 class LogInUseError(LogError):

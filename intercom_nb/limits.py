@@ -1,4 +1,4 @@
-"""What a service may spend, and what it has spent."""
+"""What a service may spend and take in, and what it has spent."""
 
 import json
 import math
@@ -12,9 +12,11 @@ __all__ = ["Limits", "Spent"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a service may spend before it stops and says so; finite unless set to ``math.inf``.
+    """What a service may spend before it stops and says so, and take in; finite unless set to ``math.inf``.
 
-    When one of them is met, everything pending stays pending: set higher limits and resume.
+    When one of the first five is met, everything pending stays pending: set higher limits and resume. The last three
+    stop nobody: what is larger is refused or cut, and whoever wrote it is told. Those of a service count, not an
+    agent's own.
 
     Attributes
     ----------
@@ -28,6 +30,12 @@ class Limits:
         US dollars; calls of unknown price count nothing here, and `Spent.unpriced` says how many there were.
     seconds : float
         Time during which somebody was at work; idle time does not count.
+    message_bytes : int
+        Of one message, in UTF-8; a larger one is not accepted.
+    output_bytes : int
+        Of what one of your own tools gives back; the rest is cut off, and the model is told.
+    answer_bytes : int
+        Of one answer of a model; a larger one fails the run.
 
     Examples
     --------
@@ -40,6 +48,9 @@ class Limits:
     tokens: int = 2_000_000
     usd: float = 10.0
     seconds: float = 3_600.0
+    message_bytes: int = 256_000
+    output_bytes: int = 1_000_000
+    answer_bytes: int = 8_000_000
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -60,7 +60,7 @@ class ThreadLogs:
         shown = {(fact.agent_id, fact.turn_idx): fact.chat_list for fact in facts if isinstance(fact, RunBegan)}
         texts: dict[str, list[str]] = {}
         for fact in facts:
-            if isinstance(fact, ItemsAdded):
+            if isinstance(fact, ItemsAdded) and fact.items:
                 first = _text(fact.items[0], shown.get((fact.agent_id, fact.idx)))
                 texts.setdefault(fact.agent_id, []).extend([first, *map(_text, fact.items[1:])])
         self._append(texts)

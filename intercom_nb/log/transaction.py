@@ -162,6 +162,11 @@ class Totals(Spent):
             self.messages, self.runs, self.steps, self.tokens, self.usd, self.unpriced, self.seconds
         )  # fmt: skip
 
+    def set(self, row: tuple[Any, ...]) -> None:
+        """Set them to what `row` has returned."""
+        for column, value in zip(fields(self), row, strict=True):
+            setattr(self, column.name, value)
+
 
 TOTALS = ", ".join(field.name for field in fields(Totals))
 """Their columns in ``places``."""

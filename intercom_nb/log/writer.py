@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol
 
-from intercom_nb.errors import LogError
+from intercom_nb.errors import LogError, UnstorableError
 from intercom_nb.log.facts import Fact, Statement
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.transaction import Patience, Totals, Transaction
@@ -167,6 +167,9 @@ class Writer:
             with self._guard:  # readers must not see half a transaction
                 self._execute(batch)
         except Exception as error:  # noqa: BLE001 - a thread boundary: whoever waits must hear of it, whatever it is
+            if self.failure is None and _is_of_a_value(error):
+                self._commit_alone(batch, error)
+                return
             # What was handed over later builds on this: nothing more is written, so the log stays a whole state.
             if self.failure is None:
                 _LOGGER.warning("the log cannot be written: %s", error)
@@ -183,6 +186,14 @@ class Writer:
             self._follow(transaction.afterwards)
             transaction.done.set_result(None)
 
+    def _commit_alone(self, batch: list[Transaction], error: Exception) -> None:
+        """Write each transaction for itself, after one had a value that cannot be kept: that one alone fails."""
+        if len(batch) == 1:
+            batch[0].done.set_exception(UnstorableError(error))
+            return
+        for transaction in batch:
+            self._commit([transaction])
+
     def _follow(self, calls: Sequence[Callable[[], None]]) -> None:
         for call in calls:
             try:
@@ -194,6 +205,7 @@ class Writer:
         connection, totals = self._connection, self._totals
         if self.presence is not None:
             self.presence.check()
+        before = totals.row()
         connection.execute("BEGIN IMMEDIATE")
         try:
             for transaction in batch:
@@ -207,6 +219,7 @@ class Writer:
         except BaseException:
             with suppress(sqlite3.Error):  # of a full disk SQLite has undone it already, and says so only here
                 connection.execute("ROLLBACK")
+            totals.set(before)
             raise
 
 
@@ -215,3 +228,12 @@ def _statements(facts: Sequence[Fact]) -> Iterable[Statement]:
     for _, alike in itertools.groupby([fact.statement() for fact in facts], operator.itemgetter(0)):
         found = list(alike)
         yield found[0] if len(found) == 1 else (found[0][0], itertools.chain.from_iterable(rows for _, rows in found))
+
+
+def _is_of_a_value(error: Exception) -> bool:
+    """Return whether it was a value that could not be written, rather than the log."""
+    if isinstance(error, sqlite3.IntegrityError):  # a key that is taken says that somebody else writes
+        return error.sqlite_errorname in ("SQLITE_CONSTRAINT_NOTNULL", "SQLITE_CONSTRAINT_CHECK")
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.InterfaceError):
+        return "binding" in str(error)  # else the connection is at fault
+    return isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.DataError)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from intercom_nb.messages import Item
-from intercom_nb.models.reply import without_nulls
+from intercom_nb.models.reply import name_of
 
 __all__ = ["Pieces", "chat_messages", "chat_tools", "response_of"]
 
@@ -54,14 +54,11 @@ def response_of(completion: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         If there is no message in it.
     """
-    choices = completion.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    choice = first if isinstance(first, dict) else {}
+    choice = _choice(completion)
     message = choice.get("message")
     if not isinstance(message, dict):
         raise ValueError("no message in it")  # noqa: TRY004 - the server's value is wrong, not a caller's type
-    calls = message.get("tool_calls")
-    output = [_call_item(call) for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    output = [_call_item(call) for call in _dicts(message.get("tool_calls"))]
     text, refusal = _plain(message.get("content")), _plain(message.get("refusal"))
     parts: list[dict[str, Any]] = [{"type": "refusal", "refusal": refusal}] if refusal else []
     if text or not (output or parts):
@@ -71,7 +68,7 @@ def response_of(completion: Mapping[str, Any]) -> dict[str, Any]:
     head = {key: completion[key] for key in ("id", "model") if completion.get(key)}
     if reason := _ENDS.get(str(choice.get("finish_reason"))):
         head |= {"status": "incomplete", "incomplete_details": {"reason": reason}}
-    return {**head, "output": output, "usage": without_nulls(_usage(completion))}
+    return {**head, "output": output, "usage": _usage(completion)}
 
 
 class Pieces:
@@ -93,10 +90,9 @@ class Pieces:
     def add(self, chunk: Mapping[str, Any]) -> list[tuple[str, str, int, str]]:
         """Add a chunk; return what is new in it: kind, text, place in the answer, tool's name."""
         self._head |= {key: chunk[key] for key in ("id", "model", "usage") if chunk.get(key)}
-        choices = chunk.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else {}
+        choice = _choice(chunk)
         self._reason = str(choice.get("finish_reason") or self._reason)
-        delta = choice.get("delta") or {}
+        delta = _dict(choice.get("delta"))
         new = []
         if text := _plain(delta.get("content")):
             self._text.append(text)
@@ -104,10 +100,10 @@ class Pieces:
         if text := _plain(delta.get("refusal")):
             self._refusal.append(text)
             new.append(("text", text, 0, ""))
-        for part in delta.get("tool_calls") or []:
+        for part in _dicts(delta.get("tool_calls")):
             place, call = self._call(part)
-            function = part.get("function") or {}
-            call["name"] += function.get("name") or ""
+            function = _dict(part.get("function"))
+            call["name"] += name_of(function.get("name"))
             arguments = function.get("arguments")
             written = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
             call["arguments"] += written
@@ -116,15 +112,14 @@ class Pieces:
 
     def _call(self, part: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         # Some servers leave the index out; then a new id begins a new call.
-        call_id = part.get("id")
-        key = part.get("index")
-        if key is None:
+        call_id, key = name_of(part.get("id")), part.get("index")
+        if not isinstance(key, int | str):
             key = call_id or (len(self._calls) - 1 if self._calls else 0)
         if key not in self._places:
             self._places[key] = len(self._calls)
             self._calls.append({"id": "", "name": "", "arguments": ""})
         place = self._places[key]
-        self._calls[place]["id"] = self._calls[place]["id"] or call_id or ""
+        self._calls[place]["id"] = self._calls[place]["id"] or call_id
         return place, self._calls[place]
 
     def completion(self) -> dict[str, Any]:
@@ -141,7 +136,7 @@ def _chat_call(item: Item) -> dict[str, Any]:
     arguments = item["arguments"]
     try:
         json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         # What a model wrote wrongly once would be refused by many servers each time it is sent back.
         arguments = json.dumps({"unreadable": arguments}, ensure_ascii=False)
     return {
@@ -152,7 +147,7 @@ def _chat_call(item: Item) -> dict[str, Any]:
 
 
 def _call_item(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = call.get("function") or call
+    function = _dict(call.get("function")) or call
     return {
         "type": "function_call",
         "call_id": call.get("id"),
@@ -177,5 +172,16 @@ def _usage(completion: Mapping[str, Any]) -> dict[str, Any] | None:
 def _plain(content: object) -> str:
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
-    return "".join(str(part.get("text") or part.get("refusal") or "") for part in parts if isinstance(part, dict))
+    return "".join(str(part.get("text") or part.get("refusal") or "") for part in _dicts(content))
+
+
+def _choice(completion: Mapping[str, Any]) -> dict[str, Any]:
+    return next(iter(_dicts(completion.get("choices"))), {})
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from intercom_nb.models.dialect import CHAT, COMPACT, EMBEDDINGS, RESPONSES, Dia
 from intercom_nb.models.failures import Failure, failure_of, safe
 from intercom_nb.models.limiter import Limiter
 from intercom_nb.models.streaming import read_chat_stream, read_response_stream
-from intercom_nb.models.values import OPENAI_URL, Address, Answer, Delta, Request
+from intercom_nb.models.values import OPENAI_URL, Address, Answer, Delta, Request, TooLarge
 
 __all__ = ["Client", "ClientOptions"]
 
@@ -123,10 +124,10 @@ class Client:
         async def attempt() -> list[list[float]]:
             try:
                 async with asyncio.timeout(self._options.timeout):
-                    answer = await self._post(EMBEDDINGS, {"model": model, "input": list(texts)})
+                    answer = await self._post(EMBEDDINGS, {"model": model, "input": list(texts)}, math.inf)
                 ordered = sorted(answer["data"], key=lambda one: one["index"])
                 return [[float(number) for number in one["embedding"]] for one in ordered]
-            except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError, KeyError) as error:
+            except Exception as error:  # noqa: BLE001 - as below
                 raise failure_of(error, self.address, self._options.timeout) from None
 
         return await self.limiter.run("", attempt)
@@ -150,26 +151,35 @@ class Client:
     async def _attempt(self, request: Request) -> dict[str, Any]:
         try:
             response = await self._talk(request)
-        except (openai.OpenAIError, OSError, httpx2.HTTPError, ValueError, TypeError) as error:
-            if isinstance(error, TimeoutError):
-                raise
+        except TimeoutError:
+            raise
+        except TooLarge:
+            sentence = (
+                f"{self.address!r} answered with more than {request.most_bytes:,} bytes, the most that is read; "
+                "Limits(answer_bytes=…) sets another limit"
+            )
+            raise Failure(ModelError(sentence), "final") from None
+        except Exception as error:  # noqa: BLE001 - whatever a transport raises or an odd answer brings about
             raise failure_of(error, self.address, self._options.timeout, request.settings) from None
         self.dialect.sure = True
         if not isinstance(response.get("output"), list):
             sentence = f"{self.address!r} answered with nonsense: no list of output items in it"
             raise Failure(ModelError(sentence), "final")
         fault = response.get("error")
-        if response.get("status") == "failed" or fault:
+        status = response.get("status")
+        unfinished = status == "cancelled" or (status in ("queued", "in_progress") and not response["output"])
+        if status == "failed" or unfinished or fault:
             reason = fault.get("message") if isinstance(fault, dict) else fault
             said = safe(str(reason or "no reason given"), self.address)
-            raise Failure(ModelError(f"{self.address!r} reported a failed answer: {said}"), "final")
+            kind = "n answer that is " + str(status).replace("_", " ") if unfinished else " failed answer"
+            raise Failure(ModelError(f"{self.address!r} reported a{kind}: {said}"), "final")
         return response
 
     async def _talk(self, request: Request) -> dict[str, Any]:
         """Send a request the way the endpoint takes it, and find that way if it is not known."""
         if request.kind == "compact":
             asked = {"model": request.model, "instructions": request.instructions, "input": request.conversation}
-            return await self._post(COMPACT, asked)
+            return await self._post(COMPACT, asked, request.most_bytes)
         if self.dialect.path == CHAT:
             return await self._send(request, CHAT)
         missing: openai.APIStatusError | None = None
@@ -198,33 +208,37 @@ class Client:
             stream = request.hear is not None and self.dialect.streams
             body = self.dialect.body(request, path, stream=stream)
             try:
-                answer = await (self._stream(path, body, request) if stream else self._post(path, body))
+                answer = await (
+                    self._stream(path, body, request) if stream else self._post(path, body, request.most_bytes)
+                )
             except openai.APIStatusError as error:
                 if not self.dialect.learn(error.status_code, _said(error), body):
                     raise
             else:
                 return response_of(answer) if path == CHAT else answer
 
-    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        if self._openai is None:
-            self._openai = self._connect()
-        # Not `responses.create`: that walks every item of the conversation through its type annotations, 0.3 ms of
-        # CPU each, and reads the answer into models that are stricter than servers are.
-        raw = await self._openai.post(path, cast_to=httpx2.Response, body=body)
-        return _object(raw.content)
+    async def _post(self, path: str, body: dict[str, Any], most_bytes: float) -> dict[str, Any]:
+        async with await self._begin(path, body) as stream:
+            return await _object(stream.response, most_bytes)
 
     async def _stream(self, path: str, body: dict[str, Any], request: Request) -> dict[str, Any]:
-        if self._openai is None:
-            self._openai = self._connect()
-        # Plain events: `responses.stream` is strict about their numbering, and servers are not.
-        kind = openai.AsyncStream[object]
-        async with await self._openai.post(path, cast_to=object, body=body, stream=True, stream_cls=kind) as stream:
+        async with await self._begin(path, body) as stream:
             if "application/json" in stream.response.headers.get("content-type", ""):
-                answer = _object(await stream.response.aread())
+                answer = await _object(stream.response, request.most_bytes)
                 self.dialect.streams = False  # it does not stream, and does not say so; its answer is as good
                 return answer
             read = read_chat_stream if path == CHAT else read_response_stream
             return await read(stream, request)
+
+    async def _begin(self, path: str, body: dict[str, Any]) -> openai.AsyncStream[object]:
+        """Return an answer that is yet to be read, so that nobody reads more than is wanted."""
+        if self._openai is None:
+            self._openai = self._connect()
+        # Not `responses.create`: that walks every item of the conversation through its type annotations, 0.3 ms of
+        # CPU each, and reads the answer into models that are stricter than servers are. Nor `responses.stream`, which
+        # is strict about the numbering of events.
+        kind = openai.AsyncStream[object]
+        return await self._openai.post(path, cast_to=object, body=body, stream=True, stream_cls=kind)
 
     def _connect(self) -> openai.AsyncOpenAI:
         n = self._options.max_concurrency
@@ -249,8 +263,16 @@ class Client:
             self._openai = None
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    answer = json.loads(content)
+async def _object(response: httpx2.Response, most_bytes: float) -> dict[str, Any]:
+    content = bytearray()
+    async for piece in response.aiter_bytes():
+        content += piece
+        if len(content) > most_bytes:
+            raise TooLarge
+    try:
+        answer = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
     if not isinstance(answer, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - the server's value is wrong, not a caller's type
     return answer

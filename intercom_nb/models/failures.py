@@ -1,6 +1,7 @@
 """Why a model call failed, in one sentence without the key, and whether to try it again."""
 
 import json
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -58,7 +59,8 @@ def failure_of(error: Exception, address: Address, timeout: float, settings: Mod
         unset = _refused(error, words, settings)
         return _setting_failure(error, address, said, unset) if unset else _status_failure(error, address, said)
     # The aiohttp transport reports a refused connection as a timeout of connecting.
-    if isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout):
+    late = isinstance(error, openai.APITimeoutError) and not isinstance(error.__cause__, httpx2.ConnectTimeout)
+    if late or isinstance(error, httpx2.ReadTimeout):
         return Failure(ModelError(f"{address!r} did not answer within {timeout:g} s"), "passing")
     if isinstance(error, openai.APIConnectionError):
         cause = safe(str(error.__cause__ or ""), address) or said
@@ -67,8 +69,11 @@ def failure_of(error: Exception, address: Address, timeout: float, settings: Mod
         return Failure(ModelError(f"{address!r} failed: {said}"), "final")
     if isinstance(error, OSError | httpx2.HTTPError):  # what a transport lets through
         return Failure(ModelError(f"{address!r} cannot be reached: {said}"), "passing")
-    # A body that is cut off or no JSON at all may come whole the next time.
-    return Failure(ModelError(f"{address!r} answered with nonsense: {said}"), "passing")
+    # A body that is cut off or no JSON at all may come whole the next time; so may one that breaks the rules of HTTP,
+    # which a transport tells in errors of its own.
+    known = isinstance(error, ValueError | TypeError)
+    told = said if known or said == type(error).__name__ else f"{type(error).__name__}: {said}"
+    return Failure(ModelError(f"{address!r} answered with nonsense: {told}"), "passing")
 
 
 def _status_failure(error: openai.APIStatusError, address: Address, said: str) -> Failure:
@@ -134,7 +139,7 @@ def _says(text: str, word: str) -> bool:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds a server asks to wait; None where it does not say.
+    """Return the seconds a server asks to wait; None where it does not say, or nothing that could be waited for.
 
     Examples
     --------
@@ -142,16 +147,16 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     (1.5, 0.02, None)
     """
     told, told_ms = headers.get("retry-after"), headers.get("retry-after-ms")
-    try:
-        if told_ms is not None:
-            return max(float(told_ms) / 1000, 0.0)
-        return None if told is None else max(float(told), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(told or "").timestamp() - time.time(), 0.0)
-    except ValueError:
+    if told is None and told_ms is None:
         return None
+    try:
+        wait = float(told or "") if told_ms is None else float(told_ms) / 1000
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(told or "").timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(wait, 0.0) if math.isfinite(wait) else None
 
 
 def safe(text: str, address: Address, shown: int | None = 500) -> str:

@@ -65,6 +65,7 @@ class Pace:
         self._changed = clock()  # when the rate last rose
         self._fell = -math.inf  # when it last fell
         self._in_a_row = 0
+        self._probed = -math.inf  # when a call last began too early
         self._n_begun = 0  # since then
         self._begun: deque[float] = deque(maxlen=int(_UNLIMITED))
 
@@ -97,6 +98,13 @@ class Pace:
         """Count a call that was let through; `began` is when it began."""
         if began >= self._fell:
             self._in_a_row, self.refusing_since = 0, None
+            if began < self.until - _INSTANT_S and began == self._probed:
+                self.until = began  # it was let through early, and shows that the server is well
+
+    def probe(self) -> float:
+        """Count a call that begins although it is too early, and return when that was."""
+        self._probed = self.begin()
+        return self._probed
 
     def refuse(self, began: float, retry_after: float | None) -> None:
         """Slow down for a refused call; `began` is when it began."""
@@ -163,7 +171,12 @@ class Limiter:
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: dict[str, int] = {}
         self._refusal: ModelError | None = None
+        self._probes = False
         self.calls = self.refusals = 0
+
+    def probe(self) -> None:
+        """Let the next call through at once, whatever a server has asked for: it may be well again; from any thread."""
+        self._probes = True
 
     def waits(self, agent_id: str) -> bool:
         """Return whether an agent waits for the rate limit; from any thread."""
@@ -213,7 +226,9 @@ class Limiter:
     def _refuse(self, failure: Failure, began: float, since: float) -> None:
         """Slow everybody down; raise if this call is not to be tried again."""
         self.refusals += 1
-        self.pace.refuse(began, failure.retry_after)
+        wait = failure.retry_after
+        # Nobody would be left who waits so long: those who come later find out whether it is still so.
+        self.pace.refuse(began, wait if wait is None or wait < self._bound else self._bound / 2)
         self._refusal = failure.error
         if self._max_retries == 0:
             raise failure.error
@@ -259,13 +274,15 @@ class Limiter:
             if self._queue[0][1].done():  # given up
                 heapq.heappop(self._queue)
                 continue
-            wait = self.pace.ready_in()
-            if wait > _INSTANT_S:
+            wait, probes = self.pace.ready_in(), self._probes
+            if wait > _INSTANT_S and not probes:
                 self._wake_in(wait)
                 return
+            self._probes = False
             self._free -= 1
             self.calls += 1
-            heapq.heappop(self._queue)[1].set_result(self.pace.begin())
+            began = self.pace.probe() if wait > _INSTANT_S else self.pace.begin()
+            heapq.heappop(self._queue)[1].set_result(began)
 
     def _wake_in(self, wait: float) -> None:
         if self._timer is not None:

@@ -9,7 +9,8 @@ from typing import Any
 from openai import AsyncOpenAI
 
 from intercom_nb.environment import setting
-from intercom_nb.errors import MissingKeyError, RecordingError
+from intercom_nb.errors import MissingKeyError, ModelError, RecordingError
+from intercom_nb.limits import Limits
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.models.client import Client, ClientOptions
@@ -18,7 +19,7 @@ from intercom_nb.models.price_list import usd_of
 from intercom_nb.models.recording.from_environment import by_environment, plays_by_environment
 from intercom_nb.models.recording.log_tape import LogTape
 from intercom_nb.models.recording.tape import Tape
-from intercom_nb.models.reply import end_of, read, usage_of, without_nulls
+from intercom_nb.models.reply import cleaned, end_of, name_of, read, read_compacted, usage_of
 from intercom_nb.models.server_of_dotenv import refusal_of_server
 from intercom_nb.models.values import (
     NO_KEY,
@@ -156,6 +157,11 @@ class Models:
         """Return whether an agent's call waits for a rate limit; from any thread."""
         return any(client.limiter.waits(agent_id) for client in list(self._clients.values()))
 
+    def probe(self) -> None:
+        """Let one call of each server through at once, although it has asked for a pause; from any thread."""
+        for client in list(self._clients.values()):
+            client.limiter.probe()
+
     @property
     def notice(self) -> str:
         """What a person should know while they wait; empty if nothing."""
@@ -247,6 +253,7 @@ class Model:
         origin: Origin = Origin(),  # noqa: B008 - frozen
         *,
         settings: ModelSettings = NO_SETTINGS,
+        most_bytes: float = Limits().answer_bytes,
     ) -> Reply:
         """Return what the model answers to a conversation.
 
@@ -258,6 +265,8 @@ class Model:
             Whose step it is.
         settings : ModelSettings, optional
             What is sent besides; what is not set is not sent.
+        most_bytes : float, optional
+            The largest answer that is read.
 
         Raises
         ------
@@ -266,8 +275,8 @@ class Model:
             setting, which the sentence names.
         """
         hear = self._models.hear if self._models.listeners else None
-        request = Request(self.name, instructions, conversation, tools, origin, hear, settings)
-        answer = await self._models.tape.answer(request, self._client.ask)
+        request = Request(self.name, instructions, conversation, tools, origin, hear, settings, most_bytes=most_bytes)
+        answer = self._cleaned(await self._models.tape.answer(request, self._client.ask))
         items, calls, text = read(answer.response)
         return self._reply(answer, items, calls, text=text, end=end_of(answer.response, calls, text))
 
@@ -293,10 +302,16 @@ class Model:
         if not tape.compacts(origin.agent_id, able=self._client.address.base_url == OPENAI_URL):
             return None
         request = Request(self.name, instructions, conversation, origin=origin, kind="compact")
-        answer = await tape.answer(request, self._client.ask)
-        # Whole items, users' among them, and one that only the server can read: all of it goes back as it came.
-        items = tuple(without_nulls(item) for item in answer.response["output"] if isinstance(item, dict))
-        return self._reply(answer, items)
+        answer = self._cleaned(await tape.answer(request, self._client.ask))
+        return self._reply(answer, read_compacted(answer.response))
+
+    def _cleaned(self, answer: Answer) -> Answer:
+        """Return an answer of which everything can be kept, whoever gave it."""
+        try:
+            return answer._replace(response=cleaned(answer.response))
+        except ValueError as error:
+            msg = f"{self.label} answered with nonsense: {error}"
+            raise ModelError(msg) from None
 
     def _reply(
         self,
@@ -308,8 +323,8 @@ class Model:
         end: End = "",
     ) -> Reply:
         response, latency_s, first_token_s = answer
-        model, usage = str(response.get("model") or self.name), usage_of(response)
-        response_id = str(response["id"]) if response.get("id") else None
+        model, usage = name_of(response.get("model")) or self.name, usage_of(response)
+        response_id = name_of(response.get("id")) or None
         usd = 0.0 if self.is_played else usd_of(model, usage, self._client.address)
         return Reply(
             *(items, calls, text, model, usage, usd, latency_s),

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from intercom_nb.checks import shown, wrong_type
+from intercom_nb.limits import Limits
 from intercom_nb.messages import Item
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.texts.names import checked_text, code_name, code_text
@@ -24,6 +25,7 @@ __all__ = [
     "Origin",
     "Reply",
     "Request",
+    "TooLarge",
     "Usage",
     "model_text",
     "without_credentials",
@@ -205,6 +207,11 @@ class Request:
     settings: ModelSettings = NO_SETTINGS
     kind: Literal["answer", "compact"] = "answer"
     attempt: int = 1
+    most_bytes: float = Limits().answer_bytes
+
+
+class TooLarge(Exception):  # noqa: N818 - whose answer it was is not known where it is raised
+    """An answer has more bytes than are read."""
 
 
 class Answer(NamedTuple):

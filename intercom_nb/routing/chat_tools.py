@@ -55,9 +55,12 @@ class ChatTools:
         message
             A first message to the group.
         """
+        told = message is not None and message.strip() != ""
+        if told:
+            self._router.check_message(message)
         chat = self._router.create_chat(self._tx, self._agent_id, agent_ids, name=name, description=description)
         sent = ""
-        if message is not None and message.strip():
+        if message is not None and told:
             self._post(chat.id, message)
             sent = " and sent your message"
         return f"created {chat.id}{sent}; members: {', '.join(chat.roster)}"

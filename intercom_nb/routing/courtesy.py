@@ -6,6 +6,7 @@ is stale if it brings no new word. Pure: no log, no clock. Why, and from how man
 
 import functools
 import re
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -54,6 +55,7 @@ _MARKER = re.compile(
     r"|keine ursache|gern\w*|merci|gracias)\b",
     re.IGNORECASE,
 )
+_LOOKED_AT = 20_000  # characters of a message; what comes after them is only told apart
 _OPENING = 60  # characters in which a courteous message says that it is one
 
 
@@ -136,11 +138,14 @@ class Courtesy:
         """
         name, sender = channel_of(message), str(message.sender_id)
         channel = self._channels.setdefault(name, _Channel())
-        asks = "?" in message.text
-        words = [_term(word) for word in WORD.findall(message.text)]
+        text, rest = message.text[:_LOOKED_AT], message.text[_LOOKED_AT:]
+        asks = "?" in text
+        words = [_term(word) for word in WORD.findall(text)]
+        if rest:  # a number: with it, two texts are the same only if their ends are
+            words.append(str(zlib.crc32(rest.encode())))
         kind = words.count(_KIND)
         terms = frozenset(words) - {"", _KIND} - _of_names(sender) - _of_names(message.receiver_id or "")
-        why = _what_is_wrong(channel, message.text, terms, kind, answers=channel.asked_by not in ("", sender))
+        why = _what_is_wrong(channel, text, terms, kind, answers=channel.asked_by not in ("", sender))
         new, dropped = [term for term in terms if term not in channel.terms], list[str]()
         involved = channel.voices | {sender, message.receiver_id or sender}
         undo(self._forget, name, self._before(name, involved), new, dropped)

@@ -31,7 +31,7 @@ from intercom_nb.messages import Message
 from intercom_nb.routing.courtesy import Courtesy, channel_of
 from intercom_nb.texts.names import checked_name, clean
 
-__all__ = ["Router", "check_message"]
+__all__ = ["Router"]
 
 _FEWEST = 3  # members of a group: two are a direct chat
 
@@ -59,11 +59,13 @@ class Router:
         Called with the channels whose mail waits no longer, once that is durable.
     count : callable
         Called with the transaction and each message that is accepted in it.
+    most_bytes : callable
+        How many bytes a message may have now.
     guard : Courtesy, optional
         Looks at what agents say to each other.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts it works with, all of them named
         self,
         contacts: Contacts,
         owner: Owner,
@@ -71,6 +73,7 @@ class Router:
         *,
         let_go: Callable[[Sequence[str]], None],
         count: Callable[[Transaction, Message], None],
+        most_bytes: Callable[[], float],
         guard: Courtesy | None = None,
     ) -> None:
         self.contacts = contacts
@@ -79,6 +82,7 @@ class Router:
         self._owner = owner
         self._deliver = deliver
         self._let_go = let_go
+        self._most_bytes = most_bytes
         self.guard = guard
 
     def post(
@@ -98,7 +102,7 @@ class Router:
         UnknownIdError, ChatRuleError
             If there is no such receiver or sender, or a rule of chats forbids it.
         """
-        check_message(text)
+        self.check_message(text)
         sender = None if sender_id is None else self._registry.member(sender_id)
         party = self._registry.party(receiver_id, sender.id if sender is not None else None)
         receivers = (
@@ -130,6 +134,25 @@ class Router:
         held = self._ask_guard(tx, message, sender, party)
         tx.after(lambda: self._deliver(message, agents, persons, held=held))
         return message
+
+    def check_message(self, text: object) -> None:
+        """Check that a text can be a message.
+
+        Raises
+        ------
+        ChatRuleError
+            If there is nothing in it, it cannot be stored, or it is larger than the limit.
+        """
+        if not isinstance(text, str) or not text.strip():
+            msg = "the message is empty: write what the receiver should read"
+            raise ChatRuleError(msg)
+        if clean(text) != text:
+            msg = f"the message holds half a character (a lone surrogate): {ascii(text)[:60]}; leave it out"
+            raise ChatRuleError(msg)
+        most = self._most_bytes()
+        if 4 * len(text) > most and (size := len(text.encode())) > most:  # no character takes more than four
+            msg = f"the message has {size:,} bytes, and at most {most:,} are accepted: write less, or several messages"
+            raise ChatRuleError(msg)
 
     def _ask_guard(self, tx: Transaction, message: Message, sender: Member | None, party: Member | Chat) -> bool:
         """Let the guard look at a message; return whether it waits for a person."""
@@ -309,22 +332,6 @@ class Router:
         tx.undo(setattr, chat, "roster", dict(chat.roster))  # in its order: the longest-standing takes over
         del chat.roster[member.id]
         tx.add(MemberLeft(chat.id, member.id, tx.seq()))
-
-
-def check_message(text: object) -> None:
-    """Check that a text can be a message.
-
-    Raises
-    ------
-    ChatRuleError
-        If there is nothing in it, or it cannot be stored.
-    """
-    if not isinstance(text, str) or not text.strip():
-        msg = "the message is empty: write what the receiver should read"
-        raise ChatRuleError(msg)
-    if clean(text) != text:
-        msg = f"the message holds half a character (a lone surrogate): {ascii(text)[:60]}; leave it out"
-        raise ChatRuleError(msg)
 
 
 def _check_member(chat: Chat, member: Member) -> None:

@@ -55,6 +55,8 @@ class Conversations:
     def extend(self, tx: Transaction, state: AgentState, run: Run, items: Sequence[Item]) -> None:
         """Add items to a conversation."""
         conversation = self.of(state)
+        if not items:
+            return
         payloads = tuple(json.dumps(item, ensure_ascii=False) for item in items)
         idx = len(conversation) + state.base
         tx.add(ItemsAdded(state.agent.id, idx, tx.seq(), run.run_id, run.step, tuple(items), payloads))

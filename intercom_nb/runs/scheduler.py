@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from intercom_nb.errors import LogError, ModelError, listed
 from intercom_nb.log.store import Store
+from intercom_nb.log.transaction import Transaction
 from intercom_nb.models import Models
 from intercom_nb.routing.courtesy import channel_of
-from intercom_nb.runs.agent_state import AgentState, end_attempts, with_open_attempt
+from intercom_nb.runs.agent_state import AgentState, Run, end_attempts, with_open_attempt
 from intercom_nb.runs.halts import PAUSED, Halts
 from intercom_nb.runs.inboxes import Inboxes
 from intercom_nb.runs.lifecycle import Lifecycle
@@ -191,18 +192,26 @@ class Scheduler:
             states = self._states.values() if agent_id is None else [self._states[agent_id]]
             failed = [(state, state.failed) for state in states if state.failed is not None and state.run is None]
             unable = [state for state in states if state.last == "failed" and state.failed is None and _has_work(state)]
-            with self._store.transaction() as tx:
-                for state, run in failed:
-                    runner.go_on(tx, state, run)
-                tx.after(lambda: self._inboxes.become_due(state.agent.id for state, _ in failed))
-                for state, run in failed:
-                    run.first_step = run.step
-                    state.run, state.failed = run, None
-                for state in (*unable, *(state for state, _ in failed)):
-                    state.last, state.error = "silent", ""  # that was before: how this ends is not known yet
+            if failed or unable:
+                self._models.probe()
+            tx = self._go_on(runner, failed) if failed else None
+            for state in (*unable, *(state for state, _ in failed)):
+                state.last, state.error = "silent", ""  # that was before: how this ends is not known yet
             self._let_go_on(unable)
-        tx.wait()
+        if tx is not None:
+            tx.wait()
         return len(failed) + len(unable)
+
+    def _go_on(self, runner: Runner, failed: Sequence[tuple[AgentState, Run]]) -> Transaction:
+        """Let runs that failed go on in another attempt, once that is written down."""
+        with self._store.transaction() as tx:
+            for state, run in failed:
+                runner.go_on(tx, state, run)
+            tx.after(lambda: self._inboxes.become_due(state.agent.id for state, _ in failed))
+            for state, run in failed:
+                run.first_step = run.step
+                state.run, state.failed = run, None
+        return tx
 
     def stop_runs(self) -> None:
         """Write down that the runs in progress end here, because the service stops; opened again, they go on."""

@@ -28,6 +28,7 @@ from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runtime import result_of
 from intercom_nb.runs.toolset import OWN, Output, Toolsets
 from intercom_nb.texts.names import clean
+from intercom_nb.texts.reasons import ODD_ENDS
 from intercom_nb.tools import Tool, ToolCall
 
 __all__ = ["Circumstances", "Steps"]
@@ -35,6 +36,8 @@ __all__ = ["Circumstances", "Steps"]
 _UNKNOWN_OUTCOME = (
     "Error: outcome unknown: the process ended before this tool was done; find out what came of it before calling again"
 )
+
+_LONGEST_TOLD = 500  # characters, in an event; the whole stands in the conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class Steps:
     async def think(self, state: AgentState, run: Run) -> Reply | None:
         """Ask the model; or take up what it had answered when tools were interrupted; None if a limit forbids it."""
         if run.waiting_items is not None:
-            calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.waiting_items if "arguments" in i]
+            calls = [ToolCall(i["call_id"], i["name"], i["arguments"]) for i in run.waiting_items if _is_call(i)]
             return Reply(run.waiting_items, tuple(calls), "", run.model.name, Usage(), None, 0.0)
         if state.agent.spec.mail == "asap" and state.inbox:
             await self._take_between(state, run)
@@ -156,7 +159,10 @@ class Steps:
             idx = run.turn_idx - state.base
             request[idx] = {**request[idx], "content": f"Chat list:\n{run.chat_list}\n\n{request[idx]['content']}"}
         origin, tools = self._origin(state, run, "answer"), self._toolsets.of(state.agent).schemas
-        reply = await run.model.respond(run.instructions, request, tools, origin, settings=run.settings)
+        most = self._lifecycle.limits.answer_bytes
+        reply = await run.model.respond(
+            run.instructions, request, tools, origin, settings=run.settings, most_bytes=most
+        )
         self.budget.measure(state, run, reply.usage)
         return replace(reply, usd=self._prices.of(run.model, reply))
 
@@ -202,10 +208,13 @@ class Steps:
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
             raised = clean(f"{type(error).__name__}: {error}")
             output, failed = f"Error: {raised}", True
+        output = _bounded(output, self._lifecycle.limits.output_bytes)
         with self._store.transaction() as tx:
             tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, output, int(failed)))
             if raised:
-                tx.note("tool_failed", f"{tool.name} in {run.run_id} raised {raised}", run_id=run.run_id)
+                tx.note(
+                    "tool_failed", f"{tool.name} in {run.run_id} raised {raised[:_LONGEST_TOLD]}", run_id=run.run_id
+                )
         run.outputs[n] = output, failed
 
     # -- committing -------------------------------------------------------------------------------------------------
@@ -308,6 +317,10 @@ class Steps:
             tx.seconds = self._lifecycle.seconds
             if reason is not None:
                 self.end(tx, state, run, reason)
+                if reason in ODD_ENDS:
+                    text = f"{state.agent.id} {ODD_ENDS[reason]}, in {run.run_id}"
+                    said = f": {' '.join(reply.text.split())[:_LONGEST_TOLD]}" if reply.text.strip() else ""
+                    tx.note("odd_end", text + said, agent_id=state.agent.id, run_id=run.run_id, reason=reason)
                 # Who is silent sends nothing: only its own next run, and who waits for quiet, depend on this.
                 tx.patience = "none" if reason == "steps" else "company"
         await result_of(tx.done)
@@ -372,3 +385,17 @@ class Steps:
             text = f"{run.run_id} of {state.agent.id} failed: {error}"
             tx.note("run_failed", text, agent_id=state.agent.id, run_id=run.run_id, reason="failed")
         await result_of(tx.done)
+
+
+def _is_call(item: Item) -> bool:
+    return item.get("type") == "function_call"
+
+
+def _bounded(output: str, most: float) -> str:
+    """Return what a tool gave back, as far as a model is given it."""
+    if 4 * len(output) <= most or (size := len(written := output.encode())) <= most:
+        return output
+    kept = written[: int(most)].decode(errors="ignore")
+    return (
+        f"{kept}\n… cut off: the output has {size:,} bytes, and you are given the first {most:,}; ask for less at once"
+    )

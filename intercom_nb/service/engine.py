@@ -111,6 +111,7 @@ class Engine(Owner):
             self.inboxes.deliver,
             let_go=self.inboxes.let_go,
             count=self.inboxes.count,
+            most_bytes=lambda: lifecycle.limits.message_bytes,
             guard=self.guard,
         )
         self.conversations = Conversations(store, self.registry)

@@ -20,7 +20,6 @@ from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, check_nothing_recorded
 from intercom_nb.models.prices import Price
 from intercom_nb.notebook import claim_name, note
-from intercom_nb.routing.router import check_message
 from intercom_nb.service.display import Display
 from intercom_nb.service.opening import Given, made, opened
 from intercom_nb.service.options import Options
@@ -425,7 +424,7 @@ class InterComService(Told, Display):
         about = checked_text(description, "description")
         with self._engine.transaction() as tx:
             if message is not None:
-                check_message(message)
+                self._engine.router.check_message(message)
             chat = self._engine.router.create_chat(tx, admin_id, agent_ids, name=name, description=about)
             if message is not None:
                 self._engine.router.post(tx, message, chat.id, admin_id)

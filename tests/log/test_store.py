@@ -1,5 +1,6 @@
 """The log keeps any text, lets nothing in that cannot be stored, and has what memory has."""
 
+import math
 import threading
 
 import pytest
@@ -8,6 +9,7 @@ from intercom_nb import (
     Agent,
     InterComError,
     InterComService,
+    Limits,
     LogError,
     ScriptedAssistant,
     call,
@@ -19,7 +21,7 @@ from intercom_nb import (
 )
 def test_any_text_is_kept_exactly(scripted, tmp_path, text):
     """A message comes back from the log as it was written."""
-    intercom = scripted(logs=tmp_path)
+    intercom = scripted(logs=tmp_path, limits=Limits(message_bytes=math.inf))
     person = intercom.add_person()
     other = intercom.add_person("Other")
     person.send_message(text + ".", other.id)
