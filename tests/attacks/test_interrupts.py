@@ -4,11 +4,15 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from intercom_nb import Agent, call
+import intercom_nb
+from counts import times
+from intercom_nb import Agent, InterComService, ScriptedAssistant, call
 
 LIMIT_S = 30  # each wait: what hangs is a failure
 
@@ -68,3 +72,51 @@ def test_an_interrupt_ends_a_cell_that_awaits_quiet(at_work):
         other.join()
         loop.close()
     assert at_work.status == "at work"
+
+
+def interrupted_at(line, call):
+    """Call a function, interrupt it at so many lines of the package, and return whether it had so many."""
+    left, package = line, str(Path(intercom_nb.__file__).parent)
+
+    def trace(frame, event, _):
+        nonlocal left
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_a_stop_that_was_interrupted_anywhere_is_done_by_the_next(tmp_path):
+    """Whatever line of it is interrupted: log, threads and descriptors are let go, and the log is whole."""
+    stride, n = max(1, 40 // times(40)), 0
+    model = ScriptedAssistant(default="Read.")
+    for line in range(1, 5_000, stride):
+        intercom = InterComService("s", logs=tmp_path, model=model, thread_logs=False)
+        intercom.add(Agent("Ann"))
+        intercom.start()
+        intercom.send_message("Hi", "ann")
+        again = interrupted_at(line, intercom.stop)
+        intercom.stop()
+        n += again
+
+        with InterComService.open(intercom.log, model=model) as opened:
+            assert opened.wait(LIMIT_S, progress=False) == "quiet"
+            assert [message.text for message in opened.messages] == ["Hi"]
+        assert [t.name for t in threading.enumerate() if t.name.startswith("intercom")] == []
+        if not again:
+            break
+    assert n > 100 // stride
+    assert not again
