@@ -84,6 +84,7 @@ class Store:
         self._writes = self._connect()
         self._reads = self._writes if path is None else None
         self._open = True
+        self._is_closed = False  # the file, which comes last
         self._opening = 0
         self.was_closed = False
         self._totals = Totals()
@@ -343,12 +344,14 @@ class Store:
         return self._reads
 
     def close(self) -> None:
-        """Write what is waiting, end the log's own thread and let the log go; a log in memory stays readable."""
+        """Write what is waiting, end the log's own thread and let the log go; a log in memory stays readable.
+
+        May be called again, also after a call that was interrupted: whatever is left is let go then.
+        """
         with self.lock:
-            if not self._open:
-                return
-            if self._writer.has_started and self._writer.failure is None and self._opening:
+            if self._open and self._writer.has_started and self._writer.failure is None and self._opening:
                 with self.transaction() as tx:
+                    self._open = False  # in here: one that is interrupted just after has written it, and does not again
                     seq = tx.seq()
                     tx.add(Closed(self._opening, seq, tx.at))
             self._open = False
@@ -359,7 +362,9 @@ class Store:
             if self._reads is not None:
                 self._reads.close()
                 self._reads = None
-            _close(self._writes, whole=self._writer.has_started)
+            if not self._is_closed:
+                _close(self._writes, whole=self._writer.has_started)
+                self._is_closed = True
         if self._lock is not None:
             self._lock.release()
 

@@ -183,12 +183,12 @@ class InThread(Runtime):
         return self._thread is threading.current_thread() and not self._is_over
 
     def stop(self) -> None:
-        """End the loop and its thread; a second call does nothing."""
-        thread, self._thread = self._thread, None
+        """End the loop and its thread; a second call does nothing, or goes on with one that was interrupted."""
+        thread = self._thread
         if thread is None or self._loop is None:
             return
         self.call_soon(self._ended.set)
-        if thread is not threading.current_thread():
-            thread.join(_PATIENCE_S)
-            if thread.is_alive():
-                _LOGGER.warning("%s does not end: a tool is blocking its loop; it ends with this process", thread.name)
+        thread.join(_PATIENCE_S)
+        if thread.is_alive():
+            _LOGGER.warning("%s does not end: a tool is blocking its loop; it ends with this process", thread.name)
+        self._thread = None

@@ -17,6 +17,8 @@ from intercom_nb.service.engine import Engine
 
 __all__ = ["Running"]
 
+_WAKES_S = 0.5  # how soon a cell that awaits quiet hears of an interrupt
+
 
 class Running:
     """What every service can do about time; `InterComService` is the service itself.
@@ -232,7 +234,14 @@ class Running:
             If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
         """
         self._tell_unknown()
-        reason = await asyncio.wrap_future(self._engine.lifecycle.when_quiet())
+        quiet = asyncio.wrap_future(self._engine.lifecycle.when_quiet())
+        try:
+            while not quiet.done():
+                # An interrupt of the cell wakes no loop that sleeps: it is heard when the loop wakes by itself.
+                await asyncio.wait([quiet], timeout=_WAKES_S)
+            reason = quiet.result()
+        finally:
+            quiet.cancel()
         self._engine.models.check_played()
         return reason
 
