@@ -123,7 +123,8 @@ class Engine(Owner):
         )
         self.runner = self._make_runner(turns)
         self.thread_logs = self._make_thread_logs()
-        self.stopping = threading.RLock()
+        self._stopping, self._letting_go = threading.RLock(), threading.Lock()
+        self._is_let_go = False
         self._halted_for: set[str] = set()  # what is to be written as over when it goes on
         self._keys: dict[str, Message] = {}
         self._told_unknown: set[str] = set()  # names in policies of contacts that nobody has
@@ -478,12 +479,27 @@ class Engine(Owner):
         return self.scheduler.retry(self.runner, found)
 
     def stop(self) -> None:
-        """Stop for good. A second call does nothing."""
+        """Stop for good. A second call does nothing, or waits for what one that was interrupted left."""
         if self.runtime.here():
             # Called by a tool on the service's own loop, which cannot wait for itself to end.
-            threading.Thread(target=self.stop, name=f"intercom {self.name} stopping", daemon=True).start()
+            threading.Thread(target=self._let_go, name=f"intercom {self.name} stopping", daemon=True).start()
             return
-        with self.stopping:  # whoever calls second returns when it has stopped, not before
+        with self._stopping:  # whoever calls second returns when it has stopped, not before
+            if self._is_let_go:
+                return
+            # On a thread of its own: an interrupt reaches the main thread only, so none cuts this in two, a lock held.
+            letting_go = threading.Thread(target=self._let_go, name=f"intercom {self.name} stopping", daemon=True)
+            try:
+                letting_go.start()
+            except RuntimeError:  # the interpreter ends, and starts no more threads
+                self._let_go()
+                return
+            letting_go.join()
+
+    def _let_go(self) -> None:
+        with self._letting_go:  # one at a time, after an interrupt too
+            if self._is_let_go:
+                return
             self.lifecycle.halt("stopped", "stopped")
             self.runtime.stop()
             with suppress(LogError):
@@ -491,6 +507,7 @@ class Engine(Owner):
             self.notes.close()
             self.contacts.finder.close()
             self.log.close()
+            self._is_let_go = True
 
 
 def _checked_key(key: object) -> str:

@@ -118,5 +118,5 @@ def test_a_stop_that_was_interrupted_anywhere_is_done_by_the_next(tmp_path):
         assert [t.name for t in threading.enumerate() if t.name.startswith("intercom")] == []
         if not again:
             break
-    assert n > 100 // stride
+    assert n >= 10 // stride
     assert not again
