@@ -109,7 +109,7 @@ def uri_of(path: Path) -> str:
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """Give a connection of the standard library, reading one state of a log."""
     connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None, timeout=_WAIT_S)
-    with closing(connection):
+    with closing(distrustful(connection)):
         try:
             connection.execute("BEGIN")
             yield connection
@@ -140,7 +140,6 @@ def check_readable(path: Path, connection: sqlite3.Connection) -> None:
     NewerLogError
         If a later version of this package wrote it.
     """
-    distrustful(connection)
     check_schema(path, lambda sql, *parameters: connection.execute(sql, parameters).fetchall())
     (pages,), (page_bytes,) = (connection.execute(f"PRAGMA page_{what}").fetchone() for what in ("count", "size"))
     size = path.stat().st_size

@@ -244,8 +244,7 @@ class Store:
                 if query(sql):
                     raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
             last = query(f"SELECT {TOTALS} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - names of ours
-        for column, value in zip(TOTALS.split(", "), last, strict=True):
-            setattr(self._totals, column, value)
+        self._totals.set(last)
         if lost := lost_bytes(path, self._writes):  # only now, for that moves its end into the log
             self.recovered = (
                 f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "

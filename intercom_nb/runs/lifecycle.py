@@ -140,8 +140,10 @@ class Lifecycle:
 
         A tool can cancel an agent's task too: that is taken back here, for the agent lives on.
         """
-        if not is_ending_this_task(error) or self.state == "stopped":
-            return is_ending_this_task(error)
+        if not is_ending_this_task(error):
+            return False
+        if self.state == "stopped":
+            return True
         task = asyncio.current_task()
         while task is not None and task.uncancel():
             pass

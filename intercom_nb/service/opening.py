@@ -122,8 +122,9 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     try:
         state = _state_of(path, store)
         with as_damage(path):
-            name = checked_name(store.meta["name"], kind="service")
-            store.meta["log_id"], store.meta["created_at"]
+            meta = store.meta
+            name = checked_name(meta["name"], kind="service")
+            meta["log_id"], meta["created_at"]  # a log that lacks one is damaged
             Options.from_kept(state.options)  # by itself: what is wrong with what was given is told as that
             Options.needed(state.options)
         options = _options_of(path, state, anew)

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -69,40 +69,40 @@ def read_by_all(log):
         intercom.wait(60)
 
 
+@contextmanager
+def copied(whole):
+    """Give a copy of a log; once the block has changed it and let it go, everybody reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(shutil.copy(whole, folder))
+        yield log
+        read_by_all(log)
+
+
 @settings(max_examples=times(100))
 @given(places=PLACES)
 def test_random_bytes(whole, places):
     """Over pages anywhere in the file."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(shutil.copy(whole, folder))
-        with log.open("r+b") as file:
-            for part, content in places:
-                file.seek(int(part * (log.stat().st_size - 1)))
-                file.write(content)
-        read_by_all(log)
+    with copied(whole) as log, log.open("r+b") as file:
+        for part, content in places:
+            file.seek(int(part * (log.stat().st_size - 1)))
+            file.write(content)
 
 
 @settings(max_examples=times(100))
 @given(rows=ROWS)
 def test_random_values(whole, rows):
     """In any column of any table."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(shutil.copy(whole, folder))
-        with closing(sqlite3.connect(log, isolation_level=None)) as connection:
-            for (table, column), value in rows:
-                with suppress(sqlite3.Error):  # what a table does not take cannot be in it
-                    connection.execute(f"UPDATE OR IGNORE {table} SET {column} = ?", (value,))  # noqa: S608
-        read_by_all(log)
+    with copied(whole) as log, closing(sqlite3.connect(log, isolation_level=None)) as connection:
+        for (table, column), value in rows:
+            with suppress(sqlite3.Error):  # what a table does not take cannot be in it
+                connection.execute(f"UPDATE OR IGNORE {table} SET {column} = ?", (value,))  # noqa: S608
 
 
 @settings(max_examples=times(100))
 @given(statements=STATEMENTS)
 def test_random_schemas(whole, statements):
     """What is dropped, added and changed."""
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(shutil.copy(whole, folder))
-        with closing(sqlite3.connect(log, isolation_level=None)) as connection:
-            for statement in statements:
-                with suppress(sqlite3.Error):
-                    connection.execute(statement)
-        read_by_all(log)
+    with copied(whole) as log, closing(sqlite3.connect(log, isolation_level=None)) as connection:
+        for statement in statements:
+            with suppress(sqlite3.Error):
+                connection.execute(statement)

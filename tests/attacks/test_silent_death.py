@@ -34,6 +34,17 @@ def output_of(agent):
     return output
 
 
+def output_among(intercom, tool):
+    """Return what came of a tool that the one agent of a service calls, once everybody is quiet."""
+    ann = Agent("Ann", tools=[tool])
+    intercom.add(ann)
+    with intercom:
+        ann.send_message("Begin")
+
+        assert intercom.wait(LIMIT_S, progress=False) == "quiet"
+        return output_of(ann)
+
+
 def others_go_on(intercom):
     """Return whether another agent still reads its mail."""
     before = intercom["bob"].spent.runs
@@ -164,13 +175,7 @@ def test_a_sync_tool_that_waits_is_refused(scripted):
             intercom.wait(progress=False)
         return "refused"
 
-    ann = Agent("Ann", tools=[idle])
-    intercom.add(ann)
-    with intercom:
-        ann.send_message("Begin")
-
-        assert intercom.wait(LIMIT_S, progress=False) == "quiet"
-        assert output_of(ann) == "refused"
+    assert output_among(intercom, idle) == "refused"
 
 
 def test_an_async_tool_that_waits_is_refused(scripted):
@@ -183,13 +188,7 @@ def test_an_async_tool_that_waits_is_refused(scripted):
             await intercom.quiet()
         return "refused"
 
-    ann = Agent("Ann", tools=[idle])
-    intercom.add(ann)
-    with intercom:
-        ann.send_message("Begin")
-
-        assert intercom.wait(LIMIT_S, progress=False) == "quiet"
-        assert output_of(ann) == "refused"
+    assert output_among(intercom, idle) == "refused"
 
 
 def test_a_tool_may_wait_for_another_service(scripted):
@@ -203,13 +202,8 @@ def test_a_tool_may_wait_for_another_service(scripted):
         return other.wait(LIMIT_S, progress=False)
 
     intercom = scripted({"Ann": uses("ask")})
-    ann = Agent("Ann", tools=[ask])
-    intercom.add(ann)
-    with other, intercom:
-        ann.send_message("Begin")
-
-        assert intercom.wait(LIMIT_S, progress=False) == "quiet"
-        assert output_of(ann) == "quiet"
+    with other:
+        assert output_among(intercom, ask) == "quiet"
 
 
 def test_waiting_needs_no_terminal(scripted, monkeypatch):
