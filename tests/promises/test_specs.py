@@ -227,7 +227,16 @@ OPTIONS = {
     "settings": ({"settings": {"seed": 7, "temperature": None}}, {"seed": 7, "temperature": None}, ()),
     "limits": (
         {"limits": Limits(usd=1, tokens=float("inf"))},
-        {"runs": 1_000, "seconds": 3_600.0, "steps_per_run": 20, "tokens": None, "usd": 1},
+        {
+            "answer_bytes": 8_000_000,
+            "message_bytes": 256_000,
+            "output_bytes": 1_000_000,
+            "runs": 1_000,
+            "seconds": 3_600.0,
+            "steps_per_run": 20,
+            "tokens": None,
+            "usd": 1,
+        },
         (),
     ),
     "max_concurrency": ({"max_concurrency": 3}, 3, ()),
