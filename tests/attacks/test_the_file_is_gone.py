@@ -76,7 +76,7 @@ def test_a_full_disk_is_called_one(tmp_path):
     intercom._store._writes.execute(f"PRAGMA max_page_count = {pages}")
 
     with pytest.raises(LogError, match="full"):
-        intercom.send_message("x" * 1_000_000, "ann")
+        intercom.send_message("x" * 200_000, "ann")
     intercom.stop()
     with closing(sqlite3.connect(intercom.log)) as log:
         assert log.execute("SELECT text FROM messages ORDER BY seq LIMIT 1").fetchone() == ("before",)
