@@ -226,12 +226,16 @@ class Limiter:
     def _refuse(self, failure: Failure, began: float, since: float) -> None:
         """Slow everybody down; raise if this call is not to be tried again."""
         self.refusals += 1
-        wait = failure.retry_after
-        # Nobody would be left who waits so long: those who come later find out whether it is still so.
-        self.pace.refuse(began, wait if wait is None or wait < self._bound else self._bound / 2)
+        wait, bound = failure.retry_after, self._bound
+        too_long = wait is not None and wait >= bound
+        # Nobody would be left who waits so long: those behind find out whether it is still so.
+        self.pace.refuse(began, bound / 2 if too_long else wait)
         self._refusal = failure.error
         if self._max_retries == 0:
             raise failure.error
+        if too_long:
+            sentence = f"{failure.error}; it asks to wait {wait:g} s, and no call waits longer than {bound:g} s"
+            raise ModelError(sentence, status=failure.error.status)
         if self._clock() - since + max(self.pace.ready_in(), 0.0) >= self._bound:
             raise self._given_up()
 

@@ -31,7 +31,7 @@ async def read_response_stream(events: AsyncIterable[Any], request: Request) -> 
     done: list[Any] = []
     size = 0
     async for event in events:
-        kind = event.get("type") if isinstance(event, dict) else None
+        kind = str(event.get("type")) if isinstance(event, dict) else ""
         if kind in _KINDS:
             place = _place(event)
             size = _checked(size + bytes_of(event.get("delta")), request)
