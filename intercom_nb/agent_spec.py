@@ -9,7 +9,7 @@ import operator
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from intercom_nb.limits import Limits
 from intercom_nb.model_settings import NO_SETTINGS, ModelSettings
 from intercom_nb.texts.names import checked_id, checked_name, checked_text
 
-__all__ = ["NO_DATA", "AgentSpec", "Mail", "checked_context", "checked_limits"]
+__all__ = ["NO_DATA", "AgentSpec", "Mail", "checked_context", "checked_limits", "under_id"]
 
 Mail = Literal["when_idle", "asap"]
 NO_DATA: Mapping[str, Any] = MappingProxyType({})
@@ -111,6 +111,11 @@ class AgentSpec:
     def names(cls) -> tuple[str, ...]:
         """Return the names of its fields, in order."""
         return _NAMES
+
+
+def under_id(spec: AgentSpec, agent_id: str) -> AgentSpec:
+    """Return a spec under the id that its service gives it: the same one, where that is the id it has."""
+    return spec if spec.id == agent_id else replace(spec, id=agent_id)
 
 
 def _plain(value: Any) -> Any:

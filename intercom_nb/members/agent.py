@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from intercom_nb.agent_spec import NO_DATA, AgentSpec, Mail
+from intercom_nb.agent_spec import NO_DATA, AgentSpec, Mail, under_id
 from intercom_nb.checks import Told, checked_flag
 from intercom_nb.contact_policies import ContactPolicy, checked_contacts, policy_text
 from intercom_nb.errors import LifecycleError
@@ -336,8 +336,7 @@ def check_free(agent: Agent, owner: Owner) -> None:
 def join(agent: Agent, owner: Owner, agent_id: str) -> None:
     """Let an agent belong to a service from now on, under this id."""
     agent._owner = owner  # noqa: SLF001 - the agent's own module
-    if agent.id != agent_id:
-        agent._spec = replace(agent._spec, id=agent_id)  # noqa: SLF001 - the same
+    agent._spec = under_id(agent._spec, agent_id)  # noqa: SLF001 - the same
 
 
 def become(agent: Agent, spec: AgentSpec, code: OwnCode) -> None:

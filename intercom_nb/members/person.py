@@ -1,8 +1,6 @@
 """A person at the notebook: a member like any agent, without a model."""
 
-from dataclasses import replace
-
-from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.agent_spec import AgentSpec, under_id
 from intercom_nb.checks import Told, wrong_type
 from intercom_nb.members.owner import Owner
 from intercom_nb.messages import Message
@@ -80,4 +78,4 @@ class Person(Told):
 
     def join(self, person_id: str) -> None:
         """Be known under this id from now on; called by the service."""
-        self.spec = replace(self.spec, id=person_id)
+        self.spec = under_id(self.spec, person_id)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
-from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.agent_spec import AgentSpec, under_id
 from intercom_nb.contacts.chat_lists import Contacts
 from intercom_nb.contacts.embeddings import Embeddings
 from intercom_nb.contacts.named import check_words, nobody_has
@@ -267,7 +267,7 @@ class Engine(Owner):
         with self.transaction() as tx:
             added = list(zip(agents, self.registry.places(agents), strict=True))
             for agent, agent_id in added:
-                tx.add(AgentVersion(agent_id, 1, tx.seq(), "agent", replace(agent.spec, id=agent_id), tx.at))
+                tx.add(AgentVersion(agent_id, 1, tx.seq(), "agent", under_id(agent.spec, agent_id), tx.at))
             for agent, agent_id in added:
                 join(agent, self, agent_id)
                 self.registry.add_member(agent)
@@ -278,7 +278,7 @@ class Engine(Owner):
         """Add a person."""
         with self.transaction() as tx:
             person_id = self.registry.places([person])[0]
-            tx.add(AgentVersion(person_id, 1, tx.seq(), "person", replace(person.spec, id=person_id), tx.at))
+            tx.add(AgentVersion(person_id, 1, tx.seq(), "person", under_id(person.spec, person_id), tx.at))
             person.join(person_id)
             self.registry.add_member(person)
             self.inboxes.persons[person.id] = []
