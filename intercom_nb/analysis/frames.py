@@ -234,7 +234,7 @@ def steps_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
         ``compact``), ``asked`` (the model that was asked for), ``model`` (the one that answered), ``settings`` (JSON,
         as sent), ``input_tokens``, ``cached_tokens`` (part of the input), ``output_tokens`` (Int64), ``usd`` (float),
         ``latency_s``, ``first_token_s`` (float, seconds until all of the answer, and its beginning, was there),
-        ``repaired`` (boolean: the answer had to be mended), ``error`` (of a call that failed for good), ``is_held``
+        ``repaired`` (boolean: the answer had to be mended), ``error`` (of a call that failed for good), ``is_waiting``
         (boolean: its tools are still at work), ``attempt`` (Int64, of the run), ``response_id`` (the server's),
         ``fingerprint`` (of everything that was sent), ``created_at`` (when the answer was committed).
     """

@@ -195,7 +195,7 @@ TABLES: Mapping[str, Table] = MappingProxyType(
         ),
         "steps": _table(
             "run_id:t step:n seq:n agent_id:t agent<agent_id kind:t asked:t model:t settings:t input_tokens:n "
-            "cached_tokens:n output_tokens:n usd:x latency_s:x first_token_s:x repaired:is error:t is_held:is "
+            "cached_tokens:n output_tokens:n usd:x latency_s:x first_token_s:x repaired:is error:t is_waiting:is "
             "attempt:n response_id:t fingerprint:t created_at:at",
             """
             SELECT run_id, step, s.seq, agent_id, kind, asked, model, settings, input_tokens, cached_tokens,

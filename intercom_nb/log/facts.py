@@ -289,7 +289,7 @@ class RunEnded(Fact):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepTaken(Fact):
-    """A model call was made, under these conditions; `held` are its items if tools of one's own are to work first."""
+    """A model call was made, under these conditions; `waiting_items`: its items, if own tools are to work first."""
 
     table: ClassVar[str] = "steps"
     run_id: str
@@ -312,7 +312,7 @@ class StepTaken(Fact):
     repaired: int
     error: str | None
     created_at: int
-    held: str | None = None
+    waiting_items: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -103,7 +103,7 @@ CREATE TABLE steps (
     kind TEXT NOT NULL CHECK (kind IN ('answer', 'compact')), asked TEXT NOT NULL, model TEXT NOT NULL,
     settings TEXT NOT NULL, fingerprint TEXT NOT NULL, response_id TEXT, input_tokens INTEGER, cached_tokens INTEGER,
     output_tokens INTEGER, usd REAL, latency_s REAL, first_token_s REAL, repaired INTEGER NOT NULL, error TEXT,
-    created_at INTEGER NOT NULL, held TEXT, PRIMARY KEY (run_id, step)) STRICT;
+    created_at INTEGER NOT NULL, waiting_items TEXT, PRIMARY KEY (run_id, step)) STRICT;
 CREATE TABLE items (
     agent_id TEXT NOT NULL, idx INTEGER NOT NULL, seq INTEGER NOT NULL, run_id TEXT NOT NULL, step INTEGER NOT NULL,
     type TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (agent_id, idx)) STRICT;

@@ -151,7 +151,7 @@ def _run(
 
 def _with_steps(query: Query, place: int, run: RunState) -> RunState:
     """Return an unfinished run with what is known about its steps."""
-    sql = "SELECT step, attempt, kind, held, until_seq FROM steps WHERE run_id = ? AND seq <= ? ORDER BY step"
+    sql = "SELECT step, attempt, kind, waiting_items, until_seq FROM steps WHERE run_id = ? AND seq <= ? ORDER BY step"
     steps = [(*row[:4], row[4] is not None and row[4] <= place) for row in query(sql, run.run_id, place)]
     failed = query(
         "SELECT MAX(attempt) FROM runs WHERE run_id = ? AND reason = 'failed' AND until_seq <= ?", run.run_id, place

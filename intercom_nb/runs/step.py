@@ -141,8 +141,8 @@ class Steps:
                 if reply is not None:
                     self._count(tx, state, reply := replace(reply, usd=self._prices.of(run.model, reply)))
                     # What the server itself made of it stands in the log already, as what took the place of the items.
-                    held = None if how == "compacted" else reply.items
-                    tx.add(self._fact(tx, state, run, reply, kind="compact", held=held))
+                    waiting = None if how == "compacted" else reply.items
+                    tx.add(self._fact(tx, state, run, reply, kind="compact", waiting=waiting))
                     tx.keep(run, "step", "first_step")
                     run.step, run.first_step = run.step + 1, run.first_step + 1
                 self._conversations.replace(tx, state, run, cut, by=items, how=how)
@@ -180,7 +180,7 @@ class Steps:
         with self._store.transaction() as tx:
             if run.waiting_items is None:
                 self._count(tx, state, reply)
-                tx.add(self._fact(tx, state, run, reply, held=reply.items))
+                tx.add(self._fact(tx, state, run, reply, waiting=reply.items))
             for n in unknown:
                 tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, _UNKNOWN_OUTCOME, 1))
             run.waiting_items = reply.items
@@ -238,16 +238,16 @@ class Steps:
         reply: Reply,
         *,
         kind: Literal["answer", "compact"] = "answer",
-        held: Sequence[Item] | None = None,
+        waiting: Sequence[Item] | None = None,
     ) -> StepTaken:
-        """Return the row of a call that was answered; `held` are its items, where they are in no conversation yet."""
+        """Return the row of a call that was answered; `waiting`: its items, where no conversation has them yet."""
         seq, used = tx.seq(), reply.usage
         fingerprint = run.fingerprint or self._fingerprint(state, run, kind)
         tx.keep(state, "chain")
         if kind == "answer":  # the failed step that is written instead is of the same request
             tx.keep(run, "fingerprint")
         run.fingerprint, state.chain = "", Chain(fingerprint)
-        waits = kind == "answer" and held is not None
+        waits = kind == "answer" and waiting is not None
         return StepTaken(
             run_id=run.run_id,
             step=run.step,
@@ -269,7 +269,7 @@ class Steps:
             repaired=int(reply.repaired),
             error=None,
             created_at=tx.at,
-            held=None if held is None else json.dumps(held, ensure_ascii=False),
+            waiting_items=None if waiting is None else json.dumps(waiting, ensure_ascii=False),
         )
 
     def _fingerprint(self, state: AgentState, run: Run, kind: str) -> str:

@@ -35,7 +35,7 @@ WRITTEN = {
     "reason:T error:T attempts:N n_steps:N n_received:N n_sent:N input_tokens:N cached_tokens:N output_tokens:N usd:X "
     "turn_idx:N chat_list:T",
     "steps": "run_id:T step:N seq:N agent_id:T agent:T kind:T asked:T model:T settings:T input_tokens:N "
-    "cached_tokens:N output_tokens:N usd:X latency_s:X first_token_s:X repaired:IS error:T is_held:IS attempt:N "
+    "cached_tokens:N output_tokens:N usd:X latency_s:X first_token_s:X repaired:IS error:T is_waiting:IS attempt:N "
     "response_id:T fingerprint:T created_at:AT",
     "tool_calls": "run_id:T step:N n:N call_id:T agent_id:T agent:T tool:T source:T arguments:T output:T is_failed:IS "
     "began_at:AT ended_at:AT duration_s:X",

@@ -134,7 +134,7 @@ def held(tmp_path):
     call = {"type": "function_call", "call_id": "c1", "name": "run_shell", "arguments": json.dumps({"line": "owned"})}
     with closing(sqlite3.connect(log, isolation_level=None)) as connection:
         connection.execute("UPDATE agents SET tools = '[\"run_shell\"]'")
-        connection.execute("UPDATE steps SET until_seq = NULL, held = ?", (json.dumps([call]),))
+        connection.execute("UPDATE steps SET until_seq = NULL, waiting_items = ?", (json.dumps([call]),))
         connection.execute("UPDATE runs SET until_seq = NULL, ended_at = NULL, reason = NULL, spent = NULL")
         connection.execute("DELETE FROM items WHERE idx > 0")
     return log

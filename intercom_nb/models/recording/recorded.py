@@ -19,7 +19,8 @@ __all__ = ["TEXT", "Call", "Recording", "Take", "querying_recording", "read_reco
 TEXT = ".jsonl"
 _STEPS = """
 SELECT r.agent_id, s.run_id, s.step, s.seq, s.until_seq, s.kind, s.asked, s.model, s.settings, s.fingerprint,
-    s.response_id, s.input_tokens, s.cached_tokens, s.output_tokens, s.latency_s, s.first_token_s, s.error, s.held,
+    s.response_id, s.input_tokens, s.cached_tokens, s.output_tokens, s.latency_s, s.first_token_s, s.error,
+    s.waiting_items,
     CASE WHEN s.step = (SELECT MAX(step) FROM steps WHERE run_id = s.run_id AND attempt = s.attempt) THEN r.reason END
 FROM steps AS s JOIN runs AS r ON r.run_id = s.run_id AND r.attempt = s.attempt
 WHERE s.seq > ?1 AND s.seq <= ?2 ORDER BY s.seq
@@ -203,9 +204,9 @@ def _calls(query: Query, start: int, end: int) -> Iterator[Call]:
     found = []
     for taken in query(_STEPS, start, end):
         agent_id, run_id, step, seq, until_seq, kind, *rest = taken
-        asked, model, settings, fingerprint, response_id, *counted, latency_s, first_s, error, held, end_ = rest
+        asked, model, settings, fingerprint, response_id, *counted, latency_s, first_s, error, answered, end_ = rest
         if kind == "compact":
-            how, output = _shortened(shorter.get(agent_id, []), seq, held)
+            how, output = _shortened(shorter.get(agent_id, []), seq, answered)
         else:
             how, output = "", _output([text for at, text in items.get((run_id, step), ()) if at > seq], end_)
         response = _response(response_id, model, output, counted, end_)
@@ -216,11 +217,11 @@ def _calls(query: Query, start: int, end: int) -> Iterator[Call]:
     return iter(sorted(found, key=lambda call: call.seq))
 
 
-def _shortened(waiting: list[tuple[int, str, str]], seq: int, held: str | None) -> tuple[str, list[dict[str, Any]]]:
+def _shortened(waiting: list[tuple[int, str, str]], seq: int, answered: str | None) -> tuple[str, list[dict[str, Any]]]:
     """Return how a step shortened a conversation, and what was answered; what it wrote is no longer waiting then."""
     n = next((n for n, (at, _, _) in enumerate(waiting) if at > seq), None)
     _, how, payload = (seq, "dropped", "[]") if n is None else waiting.pop(n)
-    return how, json.loads(payload) if held is None else [_as_sent(item, None) for item in json.loads(held)]
+    return how, json.loads(payload) if answered is None else [_as_sent(item, None) for item in json.loads(answered)]
 
 
 def _output(payloads: Sequence[str], end: str | None) -> list[dict[str, Any]]:
