@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from counts import times
-from intercom_nb import Agent, InterComError, InterComService, Limits, ScriptedAssistant, call
+from intercom_nb import Agent, InterComError, InterComService, Limits, Price, ScriptedAssistant, call
 from intercom_nb.errors import LogError
 from intercom_nb.log import writer
 from intercom_nb.log.reading import querying
@@ -26,6 +26,7 @@ from intercom_nb.texts.turns import read_turn
 from remembered import remembered, told
 
 QUIET_S = 120
+LONG = "The harbour keeps its boats where the wind cannot reach them. " * 40
 N = st.integers(0, 40)
 TOOLS = {
     "remember": {"text": "The harbour closes at nine."},
@@ -51,7 +52,13 @@ class Society:
         self.count = 0
         self.seen, self.said, self.copies = {}, {}, {}
         self.intercom = InterComService(
-            "society", model=self.model(), logs=folder / "logs", thread_logs=False, contacts=2, limits=Limits(runs=400)
+            "society",
+            model=self.model(),
+            logs=folder / "logs",
+            thread_logs=False,
+            contacts=2,
+            limits=Limits(runs=400),
+            prices={"scripted": Price(input=2, output=8)},
         )
         for n in range(4):
             self.add_agent(n)
@@ -67,6 +74,8 @@ class Society:
         if self.broken:
             msg = "the model is broken"
             raise RuntimeError(msg)
+        if "about to be removed" in str(request["input"][-1].get("content")):
+            return f"of {len(request['input'])} items: boats and harbours"
         turns = [n for n, item in enumerate(request["input"]) if item.get("role") == "user"]
         turn, acted = read_turn(request["input"][turns[-1]]["content"]), turns[-1] + 1 < len(request["input"])
         if acted:
@@ -113,6 +122,9 @@ class Society:
             "write": lambda: intercom.send_message(self.unique(f"{a % 3}|hello"), one, other),
             "tell": lambda: intercom.send_message(self.unique(f"do|{[*TOOLS][b % len(TOOLS)]}|"), one, "you"),
             "group": lambda: intercom.send_message(self.unique(f"{a % 2}|all"), "chat-1", other),
+            "long": lambda: self.read_much(agents[a % len(agents)]),
+            "thank": lambda: self.thank("chat-1" if a % 2 else one),
+            "admin": lambda: intercom.send_message("do|leave_chat|", intercom["chat-1"].admin_id, "you"),
             "key": lambda: intercom.send_message("0|key", one, "you", key=f"key {b % 3}"),
             "edit": lambda: setattr(intercom[one], "mission", self.unique("Keep it.")),
             "limit": lambda: setattr(intercom[one], "limits", Limits(runs=b + 1)),
@@ -136,6 +148,19 @@ class Society:
         except InterComError:
             if kind in ("start", "settle", "reopen"):
                 raise
+
+    def read_much(self, agent_id):
+        """Let an agent read more than its context may have, one run after the other."""
+        for _ in range(4):
+            self.intercom.send_message(self.unique(f"0|{LONG}"), agent_id, "you")
+            self.settle()
+
+    def thank(self, chat_id):
+        """Let members thank each other where they talk, until the guard holds it."""
+        members = self.intercom["chat-1"].members if chat_id == "chat-1" else ["agent-1", "agent-2"]
+        senders = [one for one in members if one not in ("you", chat_id)]
+        for n in range(8):
+            self.intercom.send_message("Thank you!", chat_id, senders[n % len(senders)])
 
     def settle(self):
         """Let agents run until nobody has anything to do."""
@@ -219,9 +244,9 @@ def sums_of(query, place):
 
 
 KINDS = [
-    "write", "write", "tell", "tell", "tell", "group", "key", "edit", "limit", "settings", "limits", "member",
-    "removed", "new", "pause one", "resume one", "pause", "start", "start", "retry", "release", "break", "settle",
-    "settle", "reopen",
+    "write", "write", "tell", "tell", "tell", "group", "long", "thank", "admin", "key", "edit", "limit", "settings",
+    "limits", "member", "removed", "new", "pause one", "resume one", "pause", "start", "start", "retry", "release",
+    "break", "settle", "settle", "reopen",
 ]  # fmt: skip
 
 
@@ -237,6 +262,30 @@ def test_the_state_at_each_place_is_what_it_was_there(acts):
                 society.do(*act)
             society.settle()
             log = society.intercom.log
+        check_places(society, log)
+        check_kills(society)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_the_state_is_right_where_societies_seldom_get():
+    """Conversations made shorter, group mail held and released, an admin that left, calls that cost: each place too."""
+    folder = Path(tempfile.mkdtemp(prefix="intercom-test-"))
+    acts = [("long", 1, 0), ("thank", 1, 0), ("settle", 0, 0), ("release", 0, 0), ("admin", 0, 0), ("settle", 0, 0)]
+    try:
+        with watched(folder) as society:
+            for act in [*acts, ("thank", 2, 0), ("reopen", 0, 0), ("settle", 0, 0)]:
+                society.do(*act)
+            log = society.intercom.log
+            chat = society.intercom["chat-1"]
+            assert chat.admin_id != "agent-1"
+            assert "agent-1" not in chat.members
+        with querying(log) as query:
+            assert query("SELECT COUNT(*) FROM compactions")[0][0] > 0
+            assert {channel for (channel,) in query("SELECT channel FROM holds")} >= {"chat-1"}
+            assert query("SELECT COUNT(*) FROM holds WHERE until_seq IS NOT NULL")[0][0] > 0
+            assert read_state(query, place_of(query, None)).spent.usd > 0
         check_places(society, log)
         check_kills(society)
     finally:
