@@ -1,5 +1,6 @@
 """Where a service's files are, and logs that no service wrote."""
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -15,6 +16,11 @@ def thread_logs_of(intercom):
 def thread_logs_in(folder):
     """Return the thread logs of a folder, by name; what marks it as a log's own is none of them."""
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def unfenced(text):
+    """Return a text without the marks on its frames, which are others in every log."""
+    return re.sub(r"===[a-z]\d{3,} (?=(?:End of )?Incoming message from )", "===", text)
 
 
 FILLED = {

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from intercom_nb.errors import LogDamagedError
-from intercom_nb.texts.turns import ChatEntry, Incoming, unescape
+from intercom_nb.texts.turns import MARK, ChatEntry, Incoming, unescape
 
 __all__ = ["Entry", "parse"]
 
 _HEADER = re.compile(r"={20}(?P<role>[a-z][a-z_]*)(?::(?P<id>[^\s=]*))?={20}")
-_OPENING = re.compile(r"===Incoming message from (?P<name>.*)===")
+_OPENING = re.compile(rf"===(?:(?P<mark>{MARK}) )?Incoming message from (?P<name>.*)===")
 _FIELDS = tuple(re.compile(rf"{name}: ?(.*)") for name in ("chat_id", "type", "author_name", "author_id"))
 _CONTENT = re.compile(r"message_content: ?(.*)")
 _KEYS = {"id", "name", "description", "type"}
@@ -112,7 +112,7 @@ class _Lines:
                 self._at += 1
             else:
                 _end_plain(entry, plain)
-                entry.parts.append(self._frame(opening["name"]))
+                entry.parts.append(self._frame(opening["name"], opening["mark"] or ""))
         _end_plain(entry, plain)
         entry.text = "\n".join(self._lines[began : self._at])
 
@@ -143,7 +143,7 @@ class _Lines:
             for entry in entries
         ]
 
-    def _frame(self, name: str) -> Incoming:
+    def _frame(self, name: str, mark: str) -> Incoming:
         """Read an incoming message, from its first line to its last."""
         began = self._at
         found: list[str] = []
@@ -162,18 +162,22 @@ class _Lines:
             raise self._damaged("should read 'message_content:', as a message's frame does")
         lines = [content[1]] if content[1] else []
         self._at += 1
-        while not self._ends(name):
+        while not self._ends(name, mark):
             if self._line is None:
                 raise self._damaged(f"begins a message from {name} that never ends", began)
             lines.append(self._line)
             self._at += 1
         self._at += 1
-        return Incoming(
-            name, chat_id, "group" if kind == "group" else "agent", author_name, author_id, unescape("\n".join(lines))
-        )
+        text = unescape("\n".join(lines))
+        return Incoming(name, chat_id, "group" if kind == "group" else "agent", author_name, author_id, text, mark)
 
-    def _ends(self, name: str) -> bool:
-        """Say whether this line ends the message: one inside its text may look the same, but text goes on after it."""
+    def _ends(self, name: str, mark: str) -> bool:
+        """Say whether this line ends the message.
+
+        Without a mark, one inside its text may look the same, but text goes on after it.
+        """
+        if mark:
+            return self._line == f"==={mark} End of Incoming message from {name}==="
         if self._line != f"===End of Incoming message from {name}===":
             return False
         after = self._lines[self._at + 1] if self._at + 1 < len(self._lines) else ""

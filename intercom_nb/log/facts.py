@@ -29,6 +29,7 @@ __all__ = [
     "ItemsAdded",
     "MemberJoined",
     "MemberLeft",
+    "MetaKept",
     "NoteKept",
     "Noted",
     "Opened",
@@ -431,6 +432,16 @@ class Noted(Fact):
     data: str | None
     text: str
     created_at: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MetaKept(Fact):
+    """What the log says of itself, from here on."""
+
+    table: ClassVar[str] = "meta"
+    key: str
+    seq: int
+    value: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
-from intercom_nb.log.facts import Closed, Fact, Opened, OptionSet
+from intercom_nb.log.facts import Closed, Fact, MetaKept, Opened, OptionSet
 from intercom_nb.log.files import check_head, fresh, has_tail, lacks_tail, locked, lost_bytes
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
@@ -25,6 +25,7 @@ from intercom_nb.log.times import micros, moment, now
 from intercom_nb.log.transaction import TOTALS, Totals, Transaction
 from intercom_nb.log.writer import PLACE, Loop, Writer
 from intercom_nb.messages import Message
+from intercom_nb.texts.fences import FENCE, new_key
 from intercom_nb.texts.instructions import guideline_digest
 from intercom_nb.version import __version__
 
@@ -144,6 +145,8 @@ class Store:
         known = {"name": name, **meta, "schema": VERSION, "created_at": at}
         if "log_id" not in known:
             known["log_id"] = secrets.token_hex(8)
+        if FENCE not in known:
+            known[FENCE] = new_key()
         known["process"] = _process()
         seq = next(self._seqs)
         facts: list[Fact] = [OptionSet(option, seq, value) for option, value in options.items()]
@@ -208,9 +211,12 @@ class Store:
 
     def take_up(self) -> None:
         """Write down that this process goes on with a log that it has opened."""
+        is_fenced = FENCE in self.meta
         with self.transaction() as tx:
             opened = _opened(tx.seq())
             tx.add(opened)
+            if not is_fenced:  # made before messages were, or read back from a text that does not give its key away
+                tx.add(MetaKept(FENCE, tx.seq(), new_key()))
             self._opening = opened.seq
         tx.wait()
 

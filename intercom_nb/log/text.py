@@ -20,6 +20,7 @@ from intercom_nb.errors import LogError
 from intercom_nb.log.pseudonyms import Pseudonyms, without_texts
 from intercom_nb.log.reading import HasStore, Query, querying
 from intercom_nb.log.schema import CLOCK, PROCESS, TABLES, VERSION, described
+from intercom_nb.texts.fences import FENCE
 
 __all__ = ["to_jsonl"]
 
@@ -44,7 +45,8 @@ def to_jsonl(
     """Write a log as text: JSON Lines, one fact a line, in the order of the log; `from_jsonl` reads it back.
 
     Nothing is lost, and the same log gives the same bytes. A key of this environment, or what looks like one of
-    OpenAI's, is written as ``(key)`` wherever somebody said it.
+    OpenAI's, is written as ``(key)`` wherever somebody said it. What is written for others, under pseudonyms or without
+    texts, does not tell the key of the marks that fence messages.
 
     Parameters
     ----------
@@ -82,6 +84,7 @@ def to_jsonl(
     '{"intercom_nb": "log", "schema": 2}'
     """
     path = Path(path)
+    for_others = pseudonyms or not texts
     head = {"intercom_nb": "log", "schema": VERSION}
     head |= {name: True for name, given in (("for_play", for_play), ("pseudonyms", pseudonyms)) if given}
     head |= {} if texts else {"texts": False}
@@ -91,7 +94,8 @@ def to_jsonl(
         with querying(log) as query, part.open("w", encoding="utf-8", newline="\n") as file:
             file.write(_line(head))
             alter, hide = _altering(query, for_play=for_play, pseudonyms=pseudonyms, texts=texts), _hiding()
-            file.writelines(hide(_line({table: alter(table, row)})) for table, row in _rows(query))
+            rows = (one for one in _rows(query) if not (for_others and one[1].get("key") == FENCE and one[0] == "meta"))
+            file.writelines(hide(_line({table: alter(table, row)})) for table, row in rows)
         part.replace(path)
     except OSError as error:
         if isinstance(error, LogError):

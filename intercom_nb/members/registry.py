@@ -7,6 +7,7 @@ from intercom_nb.errors import InvalidNameError, UnknownIdError, listed
 from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import Person
+from intercom_nb.texts.lookalikes import folded
 from intercom_nb.texts.names import nearest, plain_name
 from intercom_nb.texts.turns import ChatEntry
 
@@ -49,6 +50,8 @@ class Registry:
         self._persons: list[Person] = []
         self.changes: list[str] = []
         self._versions: dict[str, int] = {}
+        self._by_look: dict[str, str] = {}
+        self._looked_at = 0  # of the changes
         self._advise = advise
         self._reaches = reaches
 
@@ -239,6 +242,21 @@ class Registry:
     def free_chat_id(self) -> str:
         """Return the id of the next chat."""
         return next(chat_id for n in count(len(self._chats) + 1) if (chat_id := f"chat-{n}") not in self._chats)
+
+    def check_no_member(self, title: str) -> None:
+        """Check that the name of a new chat reads like nobody's name or id: its frames would pass for theirs.
+
+        Raises
+        ------
+        InvalidNameError
+            If it does.
+        """
+        for member_id in self.changes[self._looked_at :]:  # only chats ask, and seldom: names are not folded before
+            self._by_look.setdefault(folded(self._members[member_id].name), member_id)
+            self._by_look.setdefault(folded(member_id), member_id)
+        self._looked_at = len(self.changes)
+        if (alike := self._by_look.get(folded(title))) is not None:
+            raise InvalidNameError(title, f"reads like {alike}, who is a member: name the chat after what it is for")
 
     def add_chat(self, chat: Chat) -> None:
         """Enter a new chat."""

@@ -229,6 +229,7 @@ class Router:
         """
         admin = self._registry.member(admin_id)
         title = checked_name(name, kind="chat")
+        self._registry.check_no_member(title)
         about = clean(str(description))
         if isinstance(agent_ids, str | bytes) or not isinstance(agent_ids, Iterable):
             msg = f"agent_ids should be a list of ids, not {shown(agent_ids)}"

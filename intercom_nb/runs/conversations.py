@@ -1,5 +1,6 @@
 """What agents have read and said: conversations, kept in memory as the log has them."""
 
+import functools
 import json
 import operator
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from intercom_nb.members.registry import Registry
 from intercom_nb.messages import Item, Message
 from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.fingerprints import Chain
+from intercom_nb.texts.fences import FENCE, Fences
 from intercom_nb.texts.turns import Incoming, turn_text
 
 __all__ = ["Conversations", "size_of"]
@@ -49,8 +51,13 @@ class Conversations:
         if message.sender_id is None:
             return message.text
         chat_id = message.chat_id or message.sender_id
-        name = self._registry.name_of
-        return Incoming(name(chat_id), chat_id, message.type, name(message.sender_id), message.sender_id, message.text)
+        name, author_id, text = self._registry.name_of, message.sender_id, message.text
+        mark = self._fences.mark(author_id, text)
+        return Incoming(name(chat_id), chat_id, message.type, name(author_id), author_id, text, mark)
+
+    @functools.cached_property
+    def _fences(self) -> Fences:
+        return Fences(self._store.meta[FENCE])  # there by the time that mail is taken: an old log gets one as it opens
 
     def extend(self, tx: Transaction, state: AgentState, run: Run, items: Sequence[Item]) -> None:
         """Add items to a conversation."""

@@ -32,6 +32,7 @@ from intercom_nb.runs.runtime import InThread
 from intercom_nb.service.engine import Engine, Shown
 from intercom_nb.service.options import Options
 from intercom_nb.service.recovery import Loader, check_code
+from intercom_nb.texts.fences import FENCE
 from intercom_nb.texts.names import checked_name, slug
 from intercom_nb.tools import functions_by_name
 
@@ -94,7 +95,7 @@ def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> En
     store = Store.create(
         folder,
         slug(name),
-        {"name": name},
+        {"name": name, **_fence(name, models)},
         options=options.kept_on(models),
         loop=runtime,
         on_failure=lambda: lifecycle.halt("stopped", "log"),
@@ -102,6 +103,16 @@ def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> En
     return Engine(
         name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
     )  # fmt: skip
+
+
+def _fence(name: str, models: Models) -> dict[str, str]:
+    """Return the key of the marks that fence messages, where it is not to be a random one.
+
+    What is played is sent byte for byte as it was. The stand-in reads frames as a program does, whatever their texts
+    say, so what it was given comes out the same each time.
+    """
+    key = models.tape.fence or (name if models.default_text == OFFLINE_MODEL else "")
+    return {FENCE: key} if key else {}
 
 
 def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, show: Shown) -> Engine:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from intercom_nb.checks import wrong_type
 from intercom_nb.errors import InvalidNameError
+from intercom_nb.texts.lookalikes import unseen
 
 __all__ = [
     "checked_id",
@@ -59,7 +60,8 @@ def checked_name(name: object, *, kind: str = "agent") -> str:
     Raises
     ------
     InvalidNameError
-        If it is empty, longer than 200 characters, or has a line break or another control character.
+        If it is empty, longer than 200 characters, or has a line break, another control character or one that nobody
+        sees.
     """
     if not isinstance(name, str):
         raise InvalidNameError(name, f"is no text: the name of a {kind} is a str")
@@ -72,6 +74,9 @@ def checked_name(name: object, *, kind: str = "agent") -> str:
         raise InvalidNameError(name, f"is empty: give the {kind} a name of at least one letter or digit")
     if any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in trimmed):
         raise InvalidNameError(name, f"has a line break or control character: the name of a {kind} is one line")
+    if blank := unseen(trimmed):
+        what = f"U+{ord(blank):04X} {unicodedata.name(blank, '')}".strip()
+        raise InvalidNameError(name, f"has a character that nobody sees ({what}): leave it out of the {kind}'s name")
     if len(trimmed) > _LONGEST_NAME:
         raise InvalidNameError(
             trimmed[:20] + "…", f"has {len(trimmed)} characters; at most {_LONGEST_NAME} are allowed"

@@ -1,19 +1,23 @@
 """The two text forms in which agents read what was said, written and read back.
 
 A *turn* is what an agent is given to read: its chat list, then its messages, each in an *incoming-message frame*.
-Both forms can be read back (`read_turn`), so a text in one of them means exactly one thing: lines inside a message
-that look like a frame's own lines are escaped with a backslash, and no message can pass for another's.
+Both forms can be read back (`read_turn`), so a text in one of them means exactly one thing: the first and last line of
+a frame bear a mark that stands nowhere in the message and that its author cannot know. Lines inside a message that look
+like a frame's own are escaped with a backslash besides, for those who read carelessly.
 """
 
+import functools
 import json
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from intercom_nb.texts.lookalikes import BLANKS, EQUALS, letter
+
 __all__ = [
     "BEGIN",
+    "MARK",
     "ChatEntry",
     "Incoming",
     "Turn",
@@ -28,25 +32,21 @@ __all__ = [
 BEGIN = "Begin"
 """The word that sets an agent to work on its mission."""
 
-# A line belongs to a frame if, looked at the way a careless reader would, it says so: any number of equals signs
-# (full-width ones too), any spacing, any case, characters that cannot be seen left out.
-_FRAME_LINE = re.compile(r"[\\ ]*= ?=[= ]*(end of ?)?incoming message from")
-# … and a line of eight or more equals signs and a word would pass for a role header of a thread log.
-_HEADER_LINE = re.compile(r"[\\ ]*={8,} ?[a-z]")
-_LINE_BREAK = re.compile("(\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029])")
-# Every character that comes down to an equals sign, or holds one, when compatible forms are taken for the same.
-_EQUALS = re.compile("[=\u207c\u208c\u2260\u2a74-\u2a76\ufe66\uff1d]")
-_UNSEEN = ("Cf", "Cc", "Mn")
+_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_EQUALS = re.compile(f"[{EQUALS}]")
+MARK = r"[a-z]\d{3,}"
+"""What a mark is, as a pattern."""
+
 _TURN = re.compile(r"(?:Chat list:\n(?P<list>.*?)\n\n)?Message:\n(?P<messages>.*)", re.DOTALL)
 _FRAME = re.compile(
-    r"^===Incoming message from (?P<chat_name>.*)===\n"
+    rf"^===(?:(?P<mark>{MARK}) )?Incoming message from (?P<chat_name>.*)===\n"
     r"chat_id: (?P<chat_id>.*)\n"
     r"type: (?P<type>agent|group)\n"
     r"author_name: (?P<author_name>.*)\n"
     r"author_id: (?P<author_id>.*)\n"
     r"message_content:\n"
     r"(?P<text>[\s\S]*?)\n"
-    r"===End of Incoming message from (?P=chat_name)===$",
+    r"===(?(mark)(?P=mark) )End of Incoming message from (?P=chat_name)===$",
     re.MULTILINE,
 )
 
@@ -69,7 +69,8 @@ class ChatEntry:
 class Incoming:
     """A message as its receiver reads it.
 
-    ``chat_id`` is where an answer would go: the group's id, or the author's own.
+    ``chat_id`` is where an answer would go: the group's id, or the author's own. ``mark`` fences it: it stands on the
+    first and last line of its frame, and nowhere in its text (`intercom_nb.texts.fences`).
     """
 
     chat_name: str
@@ -78,6 +79,7 @@ class Incoming:
     author_name: str
     author_id: str
     text: str
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +117,15 @@ def incoming_text(message: Incoming) -> str:
     Hello
     ===End of Incoming message from Founder===
     """
+    fence = f"{message.mark} " if message.mark else ""
     return (
-        f"===Incoming message from {message.chat_name}===\n"
+        f"==={fence}Incoming message from {message.chat_name}===\n"
         f"chat_id: {message.chat_id}\n"
         f"type: {message.type}\n"
         f"author_name: {message.author_name}\n"
         f"author_id: {message.author_id}\n"
         f"message_content:\n{escape(message.text)}\n"
-        f"===End of Incoming message from {message.chat_name}==="
+        f"==={fence}End of Incoming message from {message.chat_name}==="
     )
 
 
@@ -150,16 +153,20 @@ def turn_text(messages: Iterable[Incoming | str], chat_list: str | None = None) 
     return f"{head}Message:\n" + "\n\n".join(parts)
 
 
-def _looks_like_frame(line: str) -> bool:
-    if not _EQUALS.search(line):
-        return False
-    normal = unicodedata.normalize("NFKC", line)
-    # Most lines with such a sign are code: they are known by the first character that can be seen.
-    if next((c for c in normal if not (c == "\\" or c.isspace() or unicodedata.category(c) in _UNSEEN)), "") != "=":
-        return False
-    seen = "".join(c for c in " ".join(normal.split()) if unicodedata.category(c) not in _UNSEEN)
-    plain = " ".join(seen.split()).casefold()
-    return bool(_FRAME_LINE.match(plain) or _HEADER_LINE.match(plain))
+@functools.cache
+def _frame_line() -> re.Pattern[str]:
+    """Return what finds the beginning, with the break before it, of each line that could be taken for a frame's.
+
+    Looked at carelessly, it says so: any number of equals signs or what looks like them, any spacing, any
+    case, any look-alikes of the letters, in front nothing but signs and what cannot be seen, and room for a mark. A
+    line of eight or more equals signs and a word would pass for a role header of a thread log. All sets that repeat are
+    possessive, so that no text takes longer than its length.
+    """
+    equal = f"[{EQUALS}]"
+    lead, gap = (f"{signs}*+(?:[_{BLANKS}]++{signs}*+)*+" for signs in (f"[^\\w{EQUALS}{_BREAKS}]", f"[^\\w{_BREAKS}]"))
+    end_of, incoming = ("".join(f"[{letter(one)}]{gap}" for one in words) for words in ("endof", "incomingmessagefrom"))
+    header = f"(?:{equal}{lead}){{8}}{gap}[^\\W\\d_]"
+    return re.compile(f"[{_BREAKS}]{lead}(?:{header}|{equal}{gap}(?:\\w{{1,20}}+{gap})?(?:{end_of})?{incoming})")
 
 
 def escape(text: str) -> str:
@@ -174,9 +181,7 @@ def escape(text: str) -> str:
     """
     if not _EQUALS.search(text):
         return text
-    parts = _LINE_BREAK.split(text)
-    parts[::2] = ["\\" + line if _looks_like_frame(line) else line for line in parts[::2]]
-    return "".join(parts)
+    return _frame_line().sub(lambda found: f"{found[0][0]}\\{found[0][1:]}", f"\n{text}")[1:]
 
 
 def unescape(text: str) -> str:
@@ -189,9 +194,7 @@ def unescape(text: str) -> str:
     """
     if "\\" not in text:
         return text
-    parts = _LINE_BREAK.split(text)
-    parts[::2] = [line[1:] if line.startswith("\\") and _looks_like_frame(line) else line for line in parts[::2]]
-    return "".join(parts)
+    return _frame_line().sub(lambda found: found[0][0] + found[0][1:].removeprefix("\\"), f"\n{text}")[1:]
 
 
 def read_turn(text: str) -> Turn:
@@ -220,7 +223,7 @@ def read_turn(text: str) -> Turn:
     messages = match["messages"]
     for frame in _FRAME.finditer(messages):
         plain.append(messages[rest : frame.start()])
-        incoming.append(Incoming(**{**frame.groupdict(), "text": unescape(frame["text"])}))  # type: ignore[arg-type]
+        incoming.append(Incoming(**{**frame.groupdict(""), "text": unescape(frame["text"])}))  # type: ignore[arg-type]
         rest = frame.end()
     plain.append(messages[rest:])
     between = (unescape(part.strip("\n")) for part in plain)

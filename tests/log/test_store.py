@@ -170,7 +170,7 @@ def test_every_made_id_opens_again(scripted, tmp_path, names):
     intercom = scripted(logs=tmp_path)
     intercom.add(*map(Agent, names), Agent("Bob"), Agent("Cid"), Agent("Dan"))
     for _ in range(3):
-        intercom.create_chat(["bob", "cid"], "Chat", "", "dan")
+        intercom.create_chat(["bob", "cid"], "Plan", "", "dan")
 
     memory, log = same_after_opening(intercom)
     assert memory == log

@@ -28,6 +28,7 @@ from intercom_nb import (
 from intercom_nb.demos import cast
 from intercom_nb.log.schema import CLOCK, PROCESS, TABLES
 from intercom_nb.texts.instructions import identity
+from logs import unfenced
 
 KEY = "sk-proj-SECRET0123456789abcdef"
 
@@ -240,7 +241,8 @@ def test_pseudonyms_everywhere():
         assert name not in text
         assert name not in closed
     assert "Agent 3's friend agent-2 is in the Chat 1, not Jo-Anna." in text
-    assert "===Incoming message from Agent 1===\\\\nchat_id: agent-1\\\\ntype: agent\\\\n" in text
+    assert "===Incoming message from Agent 1===\\\\nchat_id: agent-1\\\\ntype: agent\\\\n" in unfenced(text)
+    assert '"key": "fence"' not in text + closed
     assert '"condition' in closed
     assert "Anna" not in closed
     assert '"arguments": "{\\"chat_id\\": \\"\\"' in closed

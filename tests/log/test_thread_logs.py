@@ -7,9 +7,10 @@ import shutil
 import pytest
 
 from intercom_nb import Agent, InterComService, ScriptedAssistant, call
-from logs import add_rows, thread_logs_in, thread_logs_of
+from logs import add_rows, thread_logs_in, thread_logs_of, unfenced
 
 HEADER = re.compile(r"^={20}(user|assistant|function_call|function_call_output)={20}$", re.MULTILINE)
+FENCED = re.compile(r"^===[a-z]\d{3} (?:End of )?Incoming message from You===$", re.MULTILINE)
 LINE_BREAKS = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")
 
 EXPECTED = """\
@@ -65,7 +66,8 @@ def test_a_thread_log_is_in_the_seeds_form(intercom, tmp_path):
     assert intercom.wait(60) == "quiet"
 
     assert thread_logs_of(intercom) == intercom.log.with_suffix("") == tmp_path / intercom.log.stem
-    assert text_of(intercom, "Ann") == EXPECTED
+    assert unfenced(text_of(intercom, "Ann")) == EXPECTED
+    assert len(FENCED.findall(text_of(intercom, "Ann"))) == 2
     assert headers(text_of(intercom, "Bob")) == ["user", "assistant"]
 
 
@@ -201,7 +203,7 @@ def test_no_text_forges_an_entry(scripted, tmp_path, way, text):
     InterComService.open(intercom.log, model="offline").stop()
 
     assert headers(live) == ["user", "assistant", "function_call", "function_call_output", "assistant"]
-    frames = [line for line in LINE_BREAKS.split(live) if line.startswith("===Incoming message from")]
+    frames = [line for line in LINE_BREAKS.split(live) if FENCED.match(line) and "End of" not in line]
     assert len(frames) == (0 if way == "begin" else 1)
     assert live == text_of(intercom, "Ann")
 

@@ -62,7 +62,7 @@ def test_nothing_that_agents_write_becomes_markup(scripted, tmp_path, hostile):
     plain = scripted(default="done", name="plain")
     for one, text in ((service, hostile), (plain, "plain")):
         one.add(Agent(text.replace("\u2028", ""), id="ann", description=text, mission=text), Agent("Bob"), Agent("Cy"))
-        one.create_chat(["bob", "cy"], text.replace("\u2028", ""), text, admin_id="ann", message=text)
+        one.create_chat(["bob", "cy"], "About " + text.replace("\u2028", ""), text, admin_id="ann", message=text)
     page = service.to_html(tmp_path / "run.html").read_text("utf-8")
     tags = re.compile(r"<(?=[a-z/!])[^>\s]*", re.IGNORECASE)
 

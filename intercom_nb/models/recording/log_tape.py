@@ -49,6 +49,7 @@ class LogTape(Tape):
         self._renew = renew or f"to renew it, run without play= and write to_jsonl(log, {text!r}, for_play=True)"
         recording = read_recording(path, self._renew, part)
         self.model = recording.model
+        self.fence = recording.fence
         self._recording = recording
         whole = [call for call in recording.calls if call.place is not None]
         moments: list[tuple[int, Call | Take]] = [(take.place, take) for take in recording.takes]

@@ -12,6 +12,7 @@ from intercom_nb.errors import LogError, RecordingError
 from intercom_nb.log.door import as_damage
 from intercom_nb.log.reading import Query, check_readable, connected
 from intercom_nb.log.text_reading import loaded
+from intercom_nb.texts.fences import FENCE
 from intercom_nb.texts.names import code_name
 
 __all__ = ["TEXT", "Call", "Recording", "Take", "querying_recording", "read_recording"]
@@ -51,6 +52,7 @@ _WITHOUT_MODEL = """
 SELECT s.asked FROM steps AS s JOIN runs AS r USING (run_id, attempt)
 JOIN agents AS a ON a.agent_id = r.agent_id AND a.version = r.agent_version WHERE a.model IS NULL LIMIT 1
 """
+_FENCE = "SELECT value FROM meta WHERE key = ?"
 _INCOMPLETE = {"cut_off": "max_output_tokens", "filtered": "content_filter"}
 
 
@@ -114,6 +116,8 @@ class Recording:
     ----------
     model : str
         What agents without a model of their own ran on.
+    fence : str
+        The key of the marks that fence messages; empty in a log that has none.
     calls : list of Call
         In the order of the log.
     takes : list of Take
@@ -125,6 +129,7 @@ class Recording:
     """
 
     model: str
+    fence: str
     calls: list[Call]
     takes: list[Take]
     cut_off: frozenset[str]
@@ -169,6 +174,7 @@ def read_recording(path: Path, renew: str, part: int | None = None) -> Recording
         start, end = (0, bounds[-1]) if part is None else (bounds[part], bounds[part + 1])
         return Recording(
             _model(query),
+            "".join(value for (value,) in query(_FENCE, FENCE)),
             list(_calls(query, start, end)),
             [Take(*row) for row in query(_TAKES, start, end)],
             frozenset(agent_id for (agent_id,) in query(_CUT_OFF, start, end)),

@@ -17,6 +17,7 @@ class Tape:
 
     model: str | None = None
     live = True  # whether models are called
+    fence = ""  # the key of the marks that fence messages, where a recording says it
     fault = ""  # how what is played differs from what was recorded
 
     def rest(self) -> str:
