@@ -13,7 +13,7 @@ from intercom_nb.log.times import now
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "has_tail", "lacks_tail", "locked", "lost_bytes"]
+__all__ = ["check_head", "fresh", "has_tail", "lacks_tail", "locked", "lost_bytes", "removed"]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
@@ -30,17 +30,25 @@ def locked(path: Path) -> "filelock.BaseFileLock":
     LogError
         If its folder cannot be written.
     """
+    lock = _lock_of(path)
+    _acquire(lock, path)
+    return lock
+
+
+def _lock_of(path: Path) -> "filelock.BaseFileLock":
     import filelock  # noqa: PLC0415 - it brings asyncio and every platform's locks; a log in memory needs none
 
     # A file of its own, and a hidden one, for it outlives the log's owner: to remove it could let two others in.
-    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
+    return filelock.FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
+
+
+def _acquire(lock: "filelock.BaseFileLock", path: Path) -> None:
     try:
         lock.acquire(timeout=0)
-    except filelock.Timeout:
+    except TimeoutError:
         raise LogInUseError(path) from None
     except OSError as error:
         raise LogError(path, f"cannot be written ({error.strerror}); choose another folder") from None
-    return lock
 
 
 def fresh(folder: Path, name: str) -> "tuple[Path, filelock.BaseFileLock]":
@@ -54,12 +62,28 @@ def fresh(folder: Path, name: str) -> "tuple[Path, filelock.BaseFileLock]":
     stem = f"{now():%Y%m%d-%H%M%S}-{name}"
     for n in itertools.count(1):
         path = folder / (f"{stem}.db" if n == 1 else f"{stem}-{n}.db")
-        with contextlib.suppress(LogInUseError):  # somebody else was first with this name
-            lock = locked(path)
+        lock = _lock_of(path)
+        try:
+            _acquire(lock, path)
             if not path.exists():
                 return path, lock
             lock.release()
+        except LogInUseError:
+            continue  # somebody else was first with this name
+        except BaseException:  # a keyboard interrupt in a cell
+            if lock.is_locked and not path.exists():
+                removed(path, lock)
+            raise
     raise AssertionError  # the count does not end
+
+
+def removed(path: Path, lock: "filelock.BaseFileLock") -> None:
+    """Remove all files of a log that could not be made, its lock last, and let that go."""
+    with contextlib.suppress(OSError):
+        for ending in ("", "-journal", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        Path(lock.lock_file).unlink(missing_ok=True)  # whoever waits for one that is gone looks again
+    lock.release(force=True)
 
 
 def check_head(path: Path) -> None:

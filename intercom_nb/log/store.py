@@ -8,17 +8,17 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from intercom_nb.errors import LogDamagedError, LogError
+from intercom_nb.errors import LogDamagedError, LogError, UnstorableError
 from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
 from intercom_nb.log.facts import Closed, Fact, MetaKept, Opened, OptionSet
-from intercom_nb.log.files import check_head, fresh, has_tail, lacks_tail, locked, lost_bytes
+from intercom_nb.log.files import check_head, fresh, has_tail, lacks_tail, locked, lost_bytes, removed
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
@@ -87,6 +87,7 @@ class Store:
         self._open = True
         self._is_closed = False  # the file, which comes last
         self._opening = 0
+        self._newest: Transaction | None = None
         self.was_closed = False
         self._totals = Totals()
         self._writer = Writer(
@@ -126,19 +127,21 @@ class Store:
         LogError
             If the folder cannot be written.
         """
-        if folder is None:
-            store = cls(None, loop=loop, on_failure=on_failure)
-        else:
-            path, lock = fresh(folder, name)
-            store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
+        path, lock, store = None, None, None
         try:
+            if folder is not None:
+                path, lock = fresh(folder, name)
+            store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
             store._make(name, meta, options)
-        except BaseException as error:
-            store._unmake()
+            return store  # noqa: TRY300 - here too an interrupt must find it
+        except BaseException as error:  # a keyboard interrupt in a cell, too
+            if store is not None:
+                store.unmake()
+            elif path is not None and lock is not None:
+                removed(path, lock)
             if isinstance(error, sqlite3.Error):
-                raise LogError(store.path, f"cannot be made ({error}); choose another folder") from None
+                raise LogError(path, f"cannot be made ({error}); choose another folder") from None
             raise
-        return store
 
     def _make(self, name: str, meta: Mapping[str, str], options: Mapping[str, str]) -> None:
         at = micros(now())
@@ -161,11 +164,13 @@ class Store:
         self._opening = seq
         self._begin()
 
-    def _unmake(self) -> None:
-        """Leave nothing behind of a log that could not be made."""
+    def unmake(self) -> None:
+        """Close a log that nobody was told of, and leave nothing behind of it."""
+        self._opening = 0  # nobody goes on with it, so that nothing is written at its end
+        lock, self._lock = self._lock, None  # held until the files are gone
         self.close()
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        if self.path is not None and lock is not None:
+            removed(self.path, lock)
 
     @classmethod
     def open(cls, path: Path, *, loop: Loop | None = None, on_failure: Callable[[], None] = _do_nothing) -> "Store":
@@ -303,6 +308,19 @@ class Store:
                 transaction.take_back()
                 raise
             self._writer.hand_over(transaction)
+            self._newest = transaction
+
+    def settle(self) -> None:
+        """Wait until everything that was handed over by now is durable.
+
+        Raises
+        ------
+        LogError
+            If it could not be written.
+        """
+        if self._newest is not None:
+            with suppress(UnstorableError):  # of one value alone, and whoever gave it is told
+                self._newest.wait()
 
     @contextmanager
     def reading(self) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:

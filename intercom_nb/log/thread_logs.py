@@ -115,15 +115,21 @@ def _data(rows: Sequence[Sequence[Any]]) -> bytes:
 
 def _text(item: Item, chat_list: str | None = None) -> str:
     kind = item_type(item)
-    if kind in ("user", "assistant"):
-        content = str(item["content"])
-        # A turn is escaped already, message by message; a model's own words are escaped here.
-        body = content if kind == "user" else escape(content)
-    elif kind == "function_call":
-        body = escape(f"{item['name']}({item['arguments']})")
-    elif kind == "function_call_output":
-        body = escape(str(item["output"]))
-    else:
+    try:
+        body = _body(item, kind)
+    except KeyError:  # it lacks what its kind needs: a log may be anybody's
         body = escape(json.dumps(item, ensure_ascii=False))
     shown = "" if chat_list is None else f"Chat list:\n{chat_list}\n\n"
     return f"{'=' * 20}{kind}{'=' * 20}\n{shown}{body}\n"
+
+
+def _body(item: Item, kind: str) -> str:
+    if kind == "user":
+        return str(item["content"])  # a turn is escaped already, message by message; a model's own words are not
+    if kind == "assistant":
+        return escape(str(item["content"]))
+    if kind == "function_call":
+        return escape(f"{item['name']}({item['arguments']})")
+    if kind == "function_call_output":
+        return escape(str(item["output"]))
+    return escape(json.dumps(item, ensure_ascii=False))

@@ -434,6 +434,7 @@ class Engine(Owner):
             self._go()
             try:
                 self.note("started", f"{self.name} runs; model: {self.models.default.label}")
+                self.settle()
             finally:  # it runs by now, so whoever has something to do must hear of it
                 self.scheduler.wake()
 
@@ -452,7 +453,10 @@ class Engine(Owner):
             msg = f"{self.name} is running, not step by step; pause() it first"
             raise LifecycleError(msg)
         self._go()
-        return self.scheduler.wake_one()
+        try:
+            return self.scheduler.wake_one()
+        finally:
+            self.settle()
 
     def pause(self, agent_id: str | None = None) -> None:
         """Make no further model call; of one agent, or of all."""
@@ -461,16 +465,30 @@ class Engine(Owner):
         else:
             self.check_open()
             self.scheduler.pause(self.registry.get_agent(agent_id).id)
+        self.settle()
 
     def resume(self, agent_id: str | None = None) -> None:
         """Go on after a pause or after a limit was met; one agent, or all."""
         if agent_id is not None:
             self.check_open()
             self.scheduler.resume(self.registry.get_agent(agent_id).id)
+            self.settle()
         elif self.lifecycle.state == "running":
             self.scheduler.wake()
+            self.settle()
         else:
             self.start()
+
+    def settle(self) -> None:
+        """Wait until everything that was handed over by now is durable; on the loop itself nobody waits.
+
+        Raises
+        ------
+        LogError
+            If it could not be written.
+        """
+        if not self.runtime.here():
+            self.log.settle()
 
     def retry(self, agent_id: str | None = None) -> int:
         """Try failed runs again, one agent's or all; return how many there were."""

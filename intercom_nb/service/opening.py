@@ -92,17 +92,23 @@ def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> En
     models = _models(name, options)
     lifecycle = Lifecycle(options.limits)
     runtime = InThread(name, lambda: lifecycle.halt("stopped", "loop"))
-    store = Store.create(
-        folder,
-        slug(name),
-        {"name": name, **_fence(name, models)},
-        options=options.kept_on(models),
-        loop=runtime,
-        on_failure=lambda: lifecycle.halt("stopped", "log"),
-    )
-    return Engine(
-        name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
-    )  # fmt: skip
+    store = None
+    try:
+        store = Store.create(
+            folder,
+            slug(name),
+            {"name": name, **_fence(name, models)},
+            options=options.kept_on(models),
+            loop=runtime,
+            on_failure=lambda: lifecycle.halt("stopped", "log"),
+        )
+        return Engine(
+            name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
+        )  # fmt: skip
+    except BaseException:  # a keyboard interrupt in a cell, too
+        if store is not None:
+            store.unmake()
+        raise
 
 
 def _fence(name: str, models: Models) -> dict[str, str]:
@@ -129,8 +135,9 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     functions = functions_by_name(tool.function for tool in tools_from(tools))
     lifecycle = Lifecycle(Options().limits)
     runtime = InThread(path.stem, lambda: lifecycle.halt("stopped", "loop"))
-    store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
+    store = None
     try:
+        store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
         state = _state_of(path, store)
         with as_damage(path):
             meta = store.meta
@@ -153,10 +160,12 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
         if told := loader.not_made:
             note(f"{name}: {told}")
         engine.note_given(anew, state.options)
+        engine.settle()
+        return engine  # noqa: TRY300 - here too an interrupt must let the log go
     except BaseException:
-        store.close()
+        if store is not None:
+            store.close()
         raise
-    return engine
 
 
 def _state_of(path: Path, store: Store) -> State:

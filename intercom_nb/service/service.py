@@ -169,9 +169,16 @@ class InterComService(Told, Display):
         )
         wanted = checked_name("intercom" if name is None else name, kind="service")
         folder = _checked_folder(logs)
-        with claim_name(wanted, self) as free:  # a service that could not be made replaces nobody
-            self._engine = made(free, options, folder, show=self._bundle_of)
-        atexit.register(self.stop)
+        engine = None
+        try:
+            with claim_name(wanted, self) as free:  # a service that could not be made replaces nobody
+                engine = made(free, options, folder, show=self._bundle_of)
+                self._engine = engine
+            atexit.register(self.stop)
+        except BaseException:  # a keyboard interrupt in a cell: nobody has it, so nobody could stop it
+            if engine is not None:
+                engine.log.unmake()
+            raise
 
     @classmethod
     def open(  # noqa: PLR0913 - what only code can give, and what may be given anew
@@ -245,10 +252,17 @@ class InterComService(Told, Display):
             others=options,
         )
         self = cls.__new__(cls)
-        self._engine = opened(_checked_path(path), given, tools, show=self._bundle_of)
-        atexit.register(self.stop)
-        if recovered := self._engine.log.recovered:
-            note(f"{self.name}: {recovered}")
+        engine = None
+        try:
+            engine = opened(_checked_path(path), given, tools, show=self._bundle_of)
+            self._engine = engine
+            atexit.register(self.stop)
+            if recovered := self._engine.log.recovered:
+                note(f"{self.name}: {recovered}")
+        except BaseException:  # a keyboard interrupt in a cell: nobody has it, so nobody could stop it
+            if engine is not None:
+                engine.stop()
+            raise
         return self
 
     # -- what it is -------------------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 """A stranger's log writes nothing but thread logs, in a folder made for it."""
 
+import json
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 from strangers import a_log, change, opened
@@ -121,3 +124,32 @@ def test_two_services_of_one_name_have_a_folder_each(tmp_path):
 
     assert "Second." not in (one.with_suffix("") / "Ann").read_text()
     assert "Fine." not in (other.log.with_suffix("") / "Ann").read_text()
+
+
+ITEMS = [
+    {"role": "user"},
+    {"role": "assistant"},
+    {"role": "assistant", "content": None},
+    {"type": "function_call", "name": "f"},
+    {"type": "function_call_output"},
+    {"type": ["odd"]},
+    {},
+]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=str)
+def test_an_item_that_lacks_a_field_is_written_as_it_is(tmp_path, item):
+    """The other items of the file, and everybody else's, are written as ever; the log opens."""
+    log = a_log(tmp_path, thread_logs=False)
+    payload = json.dumps(item)
+    with closing(sqlite3.connect(log, isolation_level=None)) as connection:
+        connection.execute("UPDATE items SET payload = ? WHERE agent_id = 'ann' AND idx = 1", (payload,))
+
+    with InterComService.open(log, model=ScriptedAssistant(default="Fine."), options={"thread_logs": True}) as intercom:
+        assert intercom.wait(60) == "quiet"
+    written = {name: (log.with_suffix("") / name).read_text() for name in ("Ann", "Bob")}
+
+    assert written["Ann"].count("Begin") == 1
+    assert "content" not in item or "None" in written["Ann"]
+    assert "content" in item or payload in written["Ann"]
+    assert "Fine." in written["Bob"]

@@ -4,13 +4,11 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 import threading
-from pathlib import Path
 
 import pytest
+from interrupting import interrupted_at
 
-import intercom_nb
 from counts import times
 from intercom_nb import Agent, InterComService, ScriptedAssistant, call
 
@@ -72,31 +70,6 @@ def test_an_interrupt_ends_a_cell_that_awaits_quiet(at_work):
         other.join()
         loop.close()
     assert at_work.status == "at work"
-
-
-def interrupted_at(line, call):
-    """Call a function, interrupt it at so many lines of the package, and return whether it had so many."""
-    left, package = line, str(Path(intercom_nb.__file__).parent)
-
-    def trace(frame, event, _):
-        nonlocal left
-        if not frame.f_code.co_filename.startswith(package):
-            return None
-        if event == "line":
-            left -= 1
-            if left == 0:
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
 
 
 def test_a_stop_that_was_interrupted_anywhere_is_done_by_the_next(tmp_path):
