@@ -57,6 +57,21 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(known[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def told_of(error: BaseException) -> str:
+    """Return an exception of somebody else's code in words: its kind, and what it says, if it can say it.
+
+    Examples
+    --------
+    >>> told_of(KeyError("a"))
+    "KeyError: 'a'"
+    """
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - a faulty exception is still what was raised
+        said = "it cannot say what"
+    return f"{type(error).__name__}: {said}"
+
+
 def _cut(given: str) -> str:
     return given if len(given) <= _LONGEST_ID else f"{given[:_LONGEST_ID]}…"
 

@@ -19,7 +19,7 @@ import docstring_parser
 import pydantic
 import pydantic_core
 
-from intercom_nb.errors import InvalidToolError, ToolCallError, listed
+from intercom_nb.errors import InvalidToolError, ToolCallError, listed, told_of
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.texts.names import clean
 
@@ -228,7 +228,7 @@ async def _on_loop(function: Callable[..., Any], values: dict[str, Any]) -> Any:
         # SystemExit would end the loop that all agents share, and a cancellation of something else this agent's task.
         if is_ending_this_task(error):
             raise
-        msg = f"{type(error).__name__}: {error}"
+        msg = told_of(error)
         raise RuntimeError(msg) from error
 
 
@@ -260,7 +260,7 @@ async def _in_thread(function: Callable[..., Any], values: dict[str, Any]) -> An
         except BaseException as error:  # noqa: BLE001 - carried to the awaiting task, whatever it is
             # StopIteration cannot be set on a future; SystemExit in a tool must not end the loop that awaits it.
             raised = isinstance(error, Exception) and not isinstance(error, StopIteration)
-            failure = error if raised else RuntimeError(f"{type(error).__name__}: {error}")
+            failure = error if raised else RuntimeError(told_of(error))
         try:
             loop.call_soon_threadsafe(settle, result, failure)
         except RuntimeError:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 
 from intercom_nb.contacts.chat_lists import Contacts
-from intercom_nb.errors import LogError, ModelError
+from intercom_nb.errors import LogError, ModelError, told_of
 from intercom_nb.log.facts import RunBegan
 from intercom_nb.log.store import Store
 from intercom_nb.log.transaction import Transaction
@@ -96,7 +96,7 @@ class Runner:
             if self._lifecycle.is_ending(error):
                 raise
             _LOGGER.exception("%s failed in %s", state.agent.id, run.run_id)
-            await self._steps.fail(state, run, f"{type(error).__name__}: {error}")
+            await self._steps.fail(state, run, told_of(error))
             return False
         return True
 

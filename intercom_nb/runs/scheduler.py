@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 
-from intercom_nb.errors import LogError, ModelError, listed
+from intercom_nb.errors import LogError, ModelError, listed, told_of
 from intercom_nb.log.store import Store
 from intercom_nb.log.transaction import Transaction
 from intercom_nb.models import Models
@@ -141,7 +141,7 @@ class Scheduler:
             if self._lifecycle.is_ending(error):
                 raise
             _LOGGER.exception("%s cannot run", agent_id)
-            self._give_up(state, f"{type(error).__name__}: {error}")
+            self._give_up(state, told_of(error))
         finally:
             state.doing = "idle"
             with self._store.lock:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from intercom_nb.errors import ModelError, ToolCallError
+from intercom_nb.errors import ModelError, ToolCallError, told_of
 from intercom_nb.log.facts import Reason, StepCommitted, StepTaken, ToolCalled, ToolReturned
 from intercom_nb.log.store import Store
 from intercom_nb.log.times import micros, now
@@ -206,7 +206,7 @@ class Steps:
         except ToolCallError as error:
             output, failed = f"Error: {error}", True
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
-            raised = clean(f"{type(error).__name__}: {error}")
+            raised = clean(told_of(error))
             output, failed = f"Error: {raised}", True
         output = _bounded(output, self._lifecycle.limits.output_bytes)
         with self._store.transaction() as tx:

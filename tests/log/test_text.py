@@ -275,6 +275,7 @@ PLACE = '"messages": 0, "runs": 0, "seconds": 0.0, "seq": 1, "steps": 0, "tokens
         (replaced(1, '{"intercom_nb": "log", "schema": 1}'), "line 1 says schema 1, and this version reads 2"),
         (replaced(3, "{"), "line 3 is no row of a log .it is no JSON"),
         (replaced(3, "[]"), "line 3 .*no JSON object"),
+        (replaced(3, "[" * 100_000), "line 3 .*recursion"),
         (replaced(3, '{"meta": {}, "runs": {}}'), "line 3 .*right would be"),
         (replaced(3, '{"more": {}}'), "line 3 .*with one of the tables meta"),
         (replaced(3, '{"meta": {"key": "a", "seq": 1}}'), "line 3 .*meta needs its column 'value'"),
@@ -288,7 +289,7 @@ PLACE = '"messages": 0, "runs": 0, "seconds": 0.0, "seq": 1, "steps": 0, "tokens
         (lambda lines: lines[:-5], "was cut short after line"),
         (lambda lines: lines[:1], "was cut short after line 1"),
     ],
-    ids=map(str, range(18)),
+    ids=map(str, range(19)),
 )
 def test_what_is_no_text_of_a_log_is_refused(log, tmp_path, change, words):
     """In one sentence with the line's number; no log is left behind."""
