@@ -6,7 +6,10 @@ from intercom_nb.members.owner import Owner
 from intercom_nb.messages import Message
 from intercom_nb.texts.names import checked_name, slug
 
-__all__ = ["Person"]
+__all__ = ["YOU", "Person"]
+
+YOU = "You"
+"""What a person is called who gives no name."""
 
 
 class Person(Told):

@@ -6,9 +6,9 @@ from itertools import chain, count
 from intercom_nb.errors import InvalidNameError, UnknownIdError, listed
 from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.chat import Chat
-from intercom_nb.members.person import Person
+from intercom_nb.members.person import YOU, Person
 from intercom_nb.texts.lookalikes import folded
-from intercom_nb.texts.names import nearest, plain_name
+from intercom_nb.texts.names import nearest, plain_name, slug
 from intercom_nb.texts.turns import ChatEntry
 
 __all__ = ["Member", "Registry"]
@@ -50,7 +50,7 @@ class Registry:
         self._persons: list[Person] = []
         self.changes: list[str] = []
         self._versions: dict[str, int] = {}
-        self._by_look: dict[str, str] = {}
+        self._by_look = {folded(YOU): slug(YOU)}  # who may join later
         self._looked_at = 0  # of the changes
         self._advise = advise
         self._reaches = reaches
@@ -256,7 +256,7 @@ class Registry:
             self._by_look.setdefault(folded(member_id), member_id)
         self._looked_at = len(self.changes)
         if (alike := self._by_look.get(folded(title))) is not None:
-            raise InvalidNameError(title, f"reads like {alike}, who is a member: name the chat after what it is for")
+            raise InvalidNameError(title, f"reads like somebody's ({alike}): name the chat after what it is for")
 
     def add_chat(self, chat: Chat) -> None:
         """Enter a new chat."""

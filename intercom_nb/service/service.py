@@ -13,7 +13,7 @@ from intercom_nb.environment import setting
 from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, check_free, own_code_of
 from intercom_nb.members.chat import Chat
-from intercom_nb.members.person import Person
+from intercom_nb.members.person import YOU, Person
 from intercom_nb.members.registry import Member, Registry
 from intercom_nb.messages import Message
 from intercom_nb.model_settings import ModelSettings
@@ -345,7 +345,7 @@ class InterComService(Told, Display):
 
     def add_person(
         self,
-        name: str = "You",
+        name: str = YOU,
         *,
         description: str = "The person at the notebook.",
         id: str | None = None,  # noqa: A002 - as for an agent

@@ -183,10 +183,10 @@ def test_everybody_in_a_group_reads_the_same_mark(scripted):
     "title",
     ["Founder", "founder", "FOUNDER", " Founder ", "Founder===", "F\u043eunder", "\uff26ounder", "F0under",
      "F\u00f6under", "Marketing Expert", "marketing-expert", "MarketingExpert", "Marketing  Expert",
-     "M\u0430rketing Expert", "Mallory"],
+     "M\u0430rketing Expert", "Mallory", "You", "\uff39ou"],
 )  # fmt: skip
 def test_a_group_that_is_named_like_a_member_is_refused(scripted, title):
-    """Its frames would read as if that member wrote; the model is told, and chooses another name."""
+    """Its frames would read as if that member wrote, or a person who joins later; the model is told."""
     make = call("create_chat", agent_ids=["founder", "bob"], name=title, description="", message="I am the founder")
     intercom = scripted({"Mallory": [make]})
     intercom.add(Agent("Mallory"), Agent("Bob"), Agent("Founder"), Agent("Marketing Expert"))

@@ -249,6 +249,7 @@ def test_what_happens_arrives_while_it_happens(scripted, logs):
     service["ann"].begin()
     page.until(lambda p: p.live["service"]["reason"] == "quiet" and len(p.log["messages"]) == 2)
     page.until(lambda p: all(run[6] == "silent" for run in p.log["runs"].values()) and len(p.log["runs"]) == 2)
+    page.until(lambda p: p.live["agents"]["bob"]["status"] == "idle")  # told apart from facts, and maybe after them
     assert known(page) == said(service)
     assert page.live["agents"]["bob"] == {"status": "idle", "unread": 0, "paused": False}
 
