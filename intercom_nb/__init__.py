@@ -65,6 +65,7 @@ from intercom_nb.errors import (
 )
 from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.mission_lab import MissionLab
+from intercom_nb.lab.study import Study, StudyPlan
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.log.state import Place, State, places, state
 from intercom_nb.log.text import to_jsonl
@@ -121,6 +122,8 @@ __all__ = [
     "ScriptedAssistant",
     "Spent",
     "State",
+    "Study",
+    "StudyPlan",
     "Timeline",
     "ToolCallError",
     "Transcript",

@@ -13,10 +13,12 @@ from intercom_nb.models.prices import Prices
 from intercom_nb.runs.agent_state import AgentState, Run
 from intercom_nb.runs.halts import Halts
 from intercom_nb.runs.lifecycle import Lifecycle
+from intercom_nb.runs.purse import purse_at_hand
 
 __all__ = ["BYTES_PER_TOKEN", "Budget"]
 
 BYTES_PER_TOKEN = 3  # English has four and more, JSON and most other languages somewhat less
+_LOOK_AGAIN_S = 0.05
 _FIRST_OUTPUT = 256  # tokens that a model is expected to write while nothing is known about it
 _WRAP_UP_AT = 0.9
 _WRAP_UP = (
@@ -39,6 +41,7 @@ class Budget:
 
     def __init__(self, lifecycle: Lifecycle, prices: Prices, halts: Halts, *, waits: bool) -> None:
         self._waits = waits
+        self._purse = purse_at_hand()
         self._lifecycle = lifecycle
         self._prices = prices
         self._halts = halts
@@ -62,6 +65,14 @@ class Budget:
         A limit of the whole service pauses it; an agent that meets its own is left alone until `resume`.
         """
         need = self._most_needed(run, self.tokens_of(state, run))
+        if not await self._paid(need):
+            return False
+        has_room = await self._room(state, need)
+        if self._purse is not None and not has_room:
+            self._purse.release(need)
+        return has_room
+
+    async def _room(self, state: AgentState, need: Spent) -> bool:
         while self._lifecycle.state == "running":
             if own := _limit_passed(state.agent.limits, state.spent, need):
                 self._halts.meet(state, own)
@@ -81,6 +92,17 @@ class Budget:
             await freed
         return False
 
+    async def _paid(self, need: Spent) -> bool:
+        """Set aside the same of what several services share; pause this one if nothing is left for it."""
+        while self._purse is not None and self._lifecycle.state == "running":
+            limit = self._purse.reserve(self._lifecycle, need)
+            if limit is not None:
+                if limit:
+                    self._lifecycle.halt("paused", limit)
+                return not limit
+            await asyncio.sleep(_LOOK_AGAIN_S)  # calls of other loops are in flight, which wake nobody here
+        return self._purse is None
+
     def _most_needed(self, run: Run, read: int) -> Spent:
         seen = self._most_written.get(run.model.name, _FIRST_OUTPUT)
         most = run.settings.max_output_tokens
@@ -91,6 +113,8 @@ class Budget:
         """Give back what was set aside: the call has ended, and what it used is counted."""
         given = self._reserved.pop(state.agent.id, None)
         if given is not None:
+            if self._purse is not None:
+                self._purse.release(given)
             self._in_flight.tokens -= given.tokens
             # A sum of floats that has lost its last part should be 0, and may be a little beside it.
             self._in_flight.usd = self._in_flight.usd - given.usd if self._reserved else 0.0

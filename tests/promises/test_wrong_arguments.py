@@ -25,6 +25,7 @@ from intercom_nb import (
     Person,
     Price,
     ScriptedAssistant,
+    Study,
     call,
     collapse,
     colours,
@@ -165,6 +166,13 @@ OPTIONS = (
     ("embeddings", (5, True, "", " ", b"x", [], object(), Agent, SURROGATE)),
     ("tags", (None, *NO_TEXTS)),
 )
+
+
+def of_study(parameter: str, values: tuple[Any, ...]) -> Wrong:
+    """Return a parameter of a study of the first demo."""
+    return by_name(parameter, values, Study, name="x", cast=1)
+
+
 ANEW = ("model", "settings", "limits", "base_url", "api_key", "client", "play", "contacts", "may_contact")
 AGENT = (
     ("name", NO_NAME),
@@ -344,6 +352,31 @@ TABLE: dict[str, list[Wrong]] = {
         method(lambda w: w.lab, "run", "timeout", NO_SECONDS),
         method(lambda w: w.lab, "run", "progress", NO_FLAG),
     ],
+    "Study": [
+        by_name("name", NO_NAME[:-1], Study, cast=1),
+        Wrong("cast", (None, 3, 0, -1, True, math.nan, "newsroom", "", b"x", [], {}, object(), [5], Agent, [Agent]), lambda _, value: Study("x", value)),
+        of_study("vary", (None, 5, "model", b"x", [], object(), {5: [1]}, {"model": 5}, {"model": []}, {"model": [5]}, {"mission": ["x"]}, {"zed.mission": ["x"]}, {"founder.mission": [5]}, {"founder.name": ["x"]}, {"topology": [5]}, {"begins": [[]]})),
+        of_study("replications", (None, 0, *NO_COUNT)),
+        of_study("outcomes", (None, 5, "tokens", b"x", object(), ["tokns"], [5], {"x": 5}, {"log": "tokens"}, {5: "tokens"})),
+        of_study("begins", (5, "", "zed", b"x", [], {}, object(), [5], ["zed"])),
+        of_study("logs", (None, *NO_PATH)),
+        of_study("model", NO_MODEL),
+        of_study("settings", NO_SETTINGS),
+        of_study("limits", (None, *NO_LIMITS)),
+        of_study("options", (None, 5, "x", b"x", [], object(), {"curtesy": True}, {"courtesy": 5}, {"model": "x"}, {5: 5})),
+        of_study("budget", NO_LIMITS),
+        of_study("seeds", NO_FLAG),
+        of_study("paired", NO_FLAG[1:]),
+        *(method(lambda w: w.study, "run", name, (0, *NO_COUNT)) for name in ("at_once", "upto")),
+        method(lambda w: w.study, "run", "again", (5, "", "some", b"x", [], object())),
+        method(lambda w: w.study, "wait", "timeout", NO_SECONDS),
+        method(lambda w: w.study, "wait", "progress", NO_FLAG),
+        method(lambda w: w.study, "compare", "factor", (5, "", "nothing", b"x", [], object())),
+        method(lambda w: w.study, "compare", "outcome", (5, "", "nothing", b"x", [], object())),
+        method(lambda w: w.study, "compare", "baseline", (5, "", "nothing", b"x", [], object())),
+        *(method(lambda w: w.study, name, "level", (None, 95, 0, 1, "0.9", math.nan, True, b"x", [], object())) for name in ("compare", "summary")),
+        method(lambda w: w.study, "plot", "ax", NO_AXES),
+    ],
     "demos": [
         Wrong("demo", (None, 3, 0, -1, True, 1.5, "1", "", b"x", [], {}, object()), lambda _, value: demos.run(value)),
         Wrong("demo", (None, 3, 0, -1, True, 1.5, "1", "", b"x", [], {}, object()), lambda _, value: demos.cast(value)),
@@ -432,6 +465,7 @@ def world(tmp_path: Path) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
             intercom=intercom, you=you, chat=chat, path=tmp_path, finished=finished.log, folder=folder, empty=empty,
             lab=MissionLab(1, model="offline", logs=tmp_path / "logs"), builder=AgentBuilder(folder),
+            study=Study("wrong", 1, vary={"courtesy": [True, False]}, outcomes=["tokens"], logs=tmp_path / "logs"),
         )  # fmt: skip
         before = len(intercom.messages)
         intercom["ann"].begin()
