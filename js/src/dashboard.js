@@ -3,6 +3,7 @@ import { Agents } from "./parts/agents.js";
 import { Controls } from "./parts/controls.js";
 import { freshId, h } from "./draw/dom.js";
 import { Graph } from "./parts/graph.js";
+import { keepKeys } from "./keys.js";
 import { Reply } from "./parts/reply.js";
 import { Slider } from "./parts/slider.js";
 import { Stage } from "./stage.js";
@@ -22,8 +23,9 @@ const ALONE = { transcript: Transcript, graph: Graph, agents: Agents, timeline: 
 export function mount(source, el, { part = "dashboard", focus = "", title = "", page = false } = {}) {
   const stage = new Stage(source, { focus });
   const view = freshId("view");
-  const root = h(`div.icnb${page ? ".icnb-page" : ""}`, { "data-view": part, "data-focus": focus || false });
-  root.append(...(ALONE[part] ? alone(stage, part) : whole(stage, title)));
+  const root = h(page ? "main.icnb.icnb-page" : "div.icnb", { "data-view": part, "data-focus": focus || false });
+  root.append(...(ALONE[part] ? alone(stage, part) : whole(stage, title, page)));
+  keepKeys(root);
   el.append(root);
   source.hello(view);
   const unwatch = watch(root, (visible) => source.visible(view, visible));
@@ -44,10 +46,10 @@ function alone(stage, part) {
   return [h("div.icnb-alone", {}, main, ...below)];
 }
 
-/** @param {Stage} stage @param {string} title */
-function whole(stage, title) {
+/** @param {Stage} stage @param {string} title @param {boolean} page */
+function whole(stage, title, page) {
   const add = (/** @type {new (stage: Stage) => import("./stage.js").Part} */ Part) => stage.add(new Part(stage));
-  const head = stage.add(new Controls(stage, title));
+  const head = stage.add(new Controls(stage, title, page));
   return [
     h("div.icnb-board", {},
       head,

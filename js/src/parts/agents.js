@@ -1,6 +1,7 @@
 /** The list of agents: one card each, folded; what is new is brought up to date in place. */
 import { AgentCard } from "./card.js";
 import { h, setAttribute } from "../draw/dom.js";
+import { oneStop } from "../keys.js";
 
 const COMPACT = 12;
 
@@ -12,6 +13,7 @@ export class Agents {
     /** @type {Map<string, AgentCard>} */
     this.cards = new Map();
     this.list = h("div.icnb-cards", { role: "list" });
+    this.arrange = oneStop(this.list, ".icnb-card-head");
     this.empty = h("p.icnb-empty", {}, "no agent yet");
     this.el = h("section.icnb-part.icnb-agents", { "data-part": "agents", "aria-label": "Agents", tabindex: "-1" }, this.list, this.empty);
   }
@@ -41,6 +43,7 @@ export class Agents {
       this.list.insertBefore(card.el, this.list.children[place] ?? null);
       if (stage.focus === agent.id) card.open();
     });
+    this.arrange();
     this.el.classList.toggle("icnb-compact", all.length > COMPACT);
     this.empty.hidden = all.length > 0;
     setAttribute(this.el, "data-total", all.length);

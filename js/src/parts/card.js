@@ -31,7 +31,7 @@ export class AgentCard {
     this.fold = h("button.icnb-card-head", { type: "button", "aria-expanded": "false", "aria-controls": place, onclick: () => this.#toggle() },
       h("span.icnb-swatch", { "aria-hidden": "true" }), this.name, h("span.icnb-gap"), this.status);
     this.holder = h("div.icnb-details", { id: place, hidden: true });
-    this.el = h("article.icnb-card", { role: "listitem", "data-agent": agent.id, style: { "--own": stage.log.colour(agent.id) } },
+    this.el = h("div.icnb-card", { role: "listitem", "data-agent": agent.id, style: { "--own": stage.log.colour(agent.id) } },
       this.fold, this.about, this.line, this.holder);
     this.update(agent, state);
   }

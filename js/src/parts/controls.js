@@ -17,14 +17,14 @@ export function possible(state) {
 }
 
 export class Controls {
-  /** @param {import("../stage.js").Stage} stage @param {string} [title] of a log whose service is not here */
-  constructor(stage, title = "") {
+  /** @param {import("../stage.js").Stage} stage @param {string} [title] of a log whose service is not here @param {boolean} [page] whether it is the page's own title */
+  constructor(stage, title = "", page = false) {
     this.stage = stage;
     this.title = title;
     this.every = 200;
     this.outcome = new Outcome(stage.source);
     this.budget = new Budget();
-    this.name = h("h2.icnb-title");
+    this.name = h(page ? "h1.icnb-title" : "h2.icnb-title");
     this.status = h("span.icnb-state", { role: "status", "aria-live": "polite" });
     this.notice = h("p.icnb-notice", { dir: "auto", hidden: true });
     /** @type {Record<Action, HTMLButtonElement>} */
@@ -39,7 +39,7 @@ export class Controls {
     this.sure = h("span.icnb-sure", { hidden: true, role: "group", "aria-label": "Stop for good?" }, "Stop for good? ",
       button("Yes, stop", () => this.#stop(), { class: "icnb-button icnb-danger" }), this.no);
     this.bar = h("div.icnb-actions", { role: "toolbar", "aria-label": "Controls" }, ...Object.values(this.buttons), this.sure);
-    this.el = h("header.icnb-head", { "data-part": "controls" },
+    this.el = h("div.icnb-head", { "data-part": "controls" },
       h("div.icnb-headline", {}, h("div.icnb-titles", {}, this.name, this.status), this.bar), this.budget.el, this.notice, this.outcome.el);
   }
 
@@ -88,12 +88,15 @@ export class Controls {
    * @param {Partial<Record<Action, boolean>>} can @param {string} state
    */
   #offer(can, state) {
+    const pressed = ACTIONS.find((action) => this.buttons[action] === document.activeElement);
     for (const action of ACTIONS) this.buttons[action].disabled = !can[action];
     this.buttons.start.hidden = state !== "new";
     this.buttons.resume.hidden = state === "new";
     if (!can.stop && !this.sure.hidden) this.#ask(false);
     const main = can.start ? "start" : can.resume ? "resume" : "";
     for (const action of ACTIONS) this.buttons[action].classList.toggle("icnb-main", action === main);
+    // Who pressed Pause by a key stands on Resume next, not outside the view.
+    if (pressed && !can[pressed]) ACTIONS.map((action) => this.buttons[action]).find((one) => !one.disabled && !one.hidden)?.focus();
   }
 
   /** @param {import("../wire/facts.js").Service|null} service */

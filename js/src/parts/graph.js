@@ -5,6 +5,7 @@ import { isLight } from "../draw/colours.js";
 import { busiest } from "../log/edges.js";
 import { statusKey, statusPath, tone } from "../draw/icons.js";
 import { CROWD, Layout } from "../draw/layout.js";
+import { oneStop } from "../keys.js";
 import { legend } from "./legend.js";
 import { draggable, showTip } from "../draw/pointing.js";
 import { Strands } from "./strands.js";
@@ -33,6 +34,7 @@ export class Graph {
     this.nodeLayer = s("g.icnb-nodes");
     this.strands = new Strands(this.edgeLayer, stage.log, (made) => this.#interactive(made.g, () => this.#edgeTip(made.edge)));
     this.svg = s("svg.icnb-net", { role: "group", "aria-label": "Who wrote to whom" }, this.edgeLayer, this.nodeLayer);
+    this.arrange = oneStop(this.svg, ".icnb-node");
     this.tip = h("div.icnb-tip", { role: "status", hidden: true });
     this.legend = legend();
     this.canvas = h("div.icnb-canvas", {}, this.svg, this.tip);
@@ -66,6 +68,7 @@ export class Graph {
     this.looks = looksOf(ids.length);
     this.every = this.looks.crowd ? 1000 : 250;
     this.#setNodes(ids, received);
+    this.arrange();
     if (this.strands.set(drawn, this.looks)) this.#animate();
     const moved = this.layout.set(ids, drawn);
     if (moved) this.#settle();
@@ -125,7 +128,7 @@ export class Graph {
     const shape = s("path", { transform: "translate(-5.6 -5.6) scale(.7)", "fill-rule": "evenodd" });
     const badge = s("g.icnb-badge", {}, s("circle", { r: 8.5 }), shape);
     const label = s("text.icnb-label");
-    const g = s("g", { tabindex: "0", role: "img", "data-agent": id, style: { "--own": colour } }, ring, circle, initial, badge, label);
+    const g = s("g", { tabindex: "-1", role: "img", "data-agent": id, style: { "--own": colour } }, ring, circle, initial, badge, label);
     this.nodeLayer.append(g);
     this.#interactive(g, () => this.#nodeTip(id), id);
     draggable(g, (event) => this.#dragged(id, event), () => this.layout.release());

@@ -23,7 +23,7 @@ function eventRow(line) {
   const kind = GRAVE.test(line.event) ? ".icnb-grave" : intervenes(line) ? ".icnb-done" : "";
   const made = h(
     `div.icnb-event${kind}`,
-    { role: "article", "data-seq": line.seq, "data-event": line.event, title: line.data ? cut(line.data, 1000) : false },
+    { role: "article", tabindex: "-1", "data-seq": line.seq, "data-event": line.event, title: line.data ? cut(line.data, 1000) : false },
     h("time", { title: dateAndClock(line.at) }, clock(line.at)),
     said(cut(String(line.text ?? line.event), 400), "span"),
   );
@@ -40,6 +40,7 @@ function messageRow(line, stage) {
   const made = /** @type {Row} */ (h(
     "article.icnb-row",
     {
+      tabindex: "-1",
       "data-seq": line.seq,
       "data-agent": line.from ?? "",
       "data-to": line.to,

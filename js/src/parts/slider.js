@@ -21,7 +21,7 @@ export class Slider {
     this.back = button("Live", () => this.#live(), { title: "show what is now" });
     this.look = button("Look back", () => this.#open(Boolean(this.inner.hidden)), { "aria-expanded": "false" });
     this.inner = h("div.icnb-slide", {}, this.play, this.range, this.says, this.back);
-    this.el = h("footer.icnb-slider", { "data-part": "slider" }, this.look, this.inner);
+    this.el = h("div.icnb-slider", { "data-part": "slider" }, this.look, this.inner);
     this.inner.hidden = stage.source.live;
     this.look.hidden = !stage.source.live;
     this.#icon();

@@ -2,6 +2,7 @@
 import { button, h, setAttribute, setText } from "../draw/dom.js";
 import { Filters } from "./filters.js";
 import { counted, number, sentenceOf } from "../draw/format.js";
+import { oneStop } from "../keys.js";
 import { countUpTo } from "../log/log.js";
 import { newer, newest, older, Rows } from "../log/rows.js";
 import { row } from "./row.js";
@@ -28,8 +29,9 @@ export class Transcript {
     /** @type {Map<string, string>} */
     this.labels = new Map();
     this.filters = new Filters(stage, () => this.#refilter());
-    this.list = h("div.icnb-rows", { role: "log", "aria-label": "Messages", "aria-live": "off", tabindex: "0", onscroll: () => this.#scrolled() });
+    this.list = h("div.icnb-rows", { role: "log", "aria-label": "Messages", "aria-live": "off", onscroll: () => this.#scrolled() });
     this.list.addEventListener("icnb-reading", () => this.#read());
+    this.arrange = oneStop(this.list, ".icnb-row, .icnb-event", "button");
     this.empty = h("p.icnb-empty");
     this.jump = button("", () => this.#follow(), { class: "icnb-button icnb-jump", hidden: true });
     this.more = button("", () => this.#older(), { class: "icnb-link" });
@@ -121,6 +123,7 @@ export class Transcript {
     this.known = this.total;
     const kept = anew ? { start: span.start, end: span.start } : this.span;
     const apart = span.start >= kept.end || span.end <= kept.start;
+    const focused = this.list.contains(document.activeElement);
     this.#keepPlace(() => {
       if (anew || apart) {
         this.list.replaceChildren(this.#made(span.start, span.end));
@@ -132,6 +135,8 @@ export class Transcript {
       }
       this.span = span;
     });
+    this.arrange();
+    if (focused && !this.list.contains(document.activeElement)) this.#focusLast();
   }
 
   /** @param {number} from @param {number} to */
@@ -146,6 +151,7 @@ export class Transcript {
   #refreshTexts() {
     const stale = this.#onPage.filter(({ line, shownText }) => line.event === null && shownText !== line.text);
     if (stale.length) this.#keepPlace(() => stale.forEach((made) => made.refresh()));
+    this.arrange();
   }
 
   /** Do something to the rows; what was looked at stays where it is. @param {() => void} change */
@@ -196,7 +202,11 @@ export class Transcript {
     this.unseen = 0;
     this.#show(newest(this.total));
     this.#note();
-    this.list.focus({ preventScroll: true });
+    this.#focusLast();
+  }
+
+  #focusLast() {
+    this.#onPage.at(-1)?.focus({ preventScroll: true });
   }
 
   #note() {
