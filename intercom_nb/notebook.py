@@ -2,14 +2,15 @@
 
 import contextlib
 import itertools
+import os
 import sys
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["Progress", "claim_name", "keep_output_out_of_cells", "note"]
+__all__ = ["Progress", "claim_name", "is_watched", "keep_output_out_of_cells", "note", "put_out"]
 
 
 def keep_output_out_of_cells() -> None:
@@ -38,6 +39,26 @@ def _display(text: str, display_id: str | None = None) -> Any:
     from IPython.display import display
 
     return display({"text/plain": text}, raw=True, display_id=display_id or False)
+
+
+def is_watched() -> bool:
+    """Return whether somebody may be in front of the cell that runs; not so where a program runs a notebook.
+
+    Who runs a notebook without a person (nbclient, papermill, nbconvert) can answer no question, and says so with
+    every cell. Voila does so, too, and then shows what came out to somebody.
+    """
+    if not _in_notebook():
+        return True
+    parent: Mapping[str, Any] = getattr(_shell(), "get_parent", dict)() or {}
+    answers = parent.get("content", {}).get("allow_stdin", True)
+    return bool(answers) or any(name.startswith("VOILA_") for name in os.environ)
+
+
+def put_out(data: Mapping[str, Any], display_id: str, *, anew: bool = False) -> None:
+    """Put out data of several types below the cell that runs; or put it in the place of what has this name already."""
+    from IPython.display import display
+
+    display(dict(data), raw=True, display_id=display_id, update=anew)
 
 
 def note(text: str) -> None:

@@ -24,6 +24,7 @@ from intercom_nb.analysis.plots.activity import plot_activity
 from intercom_nb.analysis.plots.cost import plot_cost
 from intercom_nb.analysis.plots.graph import plot_graph
 from intercom_nb.analysis.plots.overview import overview_png
+from intercom_nb.analysis.plots.part import part_png
 from intercom_nb.analysis.plots.timeline import plot_timeline
 from intercom_nb.analysis.plots.who_to_whom import plot_who_to_whom
 from intercom_nb.analysis.reading import Source
@@ -57,6 +58,7 @@ __all__ = [
     "messages_df",
     "options_df",
     "overview_png",
+    "part_png",
     "plot_activity",
     "plot_cost",
     "plot_graph",

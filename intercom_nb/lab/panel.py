@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from intercom_nb.members.cards import who_html
-from intercom_nb.views.view import Dashboard
+from intercom_nb.views import Dashboard
 
 __all__ = ["LabPanel"]
 

@@ -86,6 +86,21 @@ class Display(Running):
         if self._shown is not None and self.state == "stopped" and not self._engine.runtime.here():
             self._shown.hub.finish()
 
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> str:  # noqa: D102 - as Running has it
+        reason = super().wait(timeout, progress=progress)
+        self._renew()
+        return reason
+
+    async def quiet(self) -> str:  # noqa: D102 - as Running has it
+        reason = await super().quiet()
+        self._renew()
+        return reason
+
+    def _renew(self) -> None:
+        """Renew what a notebook that is run by a program has of the views: nobody else would, until the cell ends."""
+        if self._shown is not None:
+            self._shown.hub.renew()
+
     def _view(self, kind: type[_V], focus: str = "") -> _V:
         return kind(self, focus)
 
@@ -97,6 +112,14 @@ class Display(Running):
             return self._view(Dashboard)._repr_mimebundle_(include, exclude) | {"text/plain": repr(self)}
         except ImportError:
             return {"text/plain": repr(self), "text/html": self._as_html()}
+
+    def _ipython_display_(self) -> None:
+        try:
+            done = self._view(Dashboard).put_out(repr(self))
+        except ImportError:
+            done = False
+        if not done:
+            raise NotImplementedError  # IPython then asks for the bundle
 
     def _bundle_of(self, some_id: str) -> dict[str, Any]:
         members = self._engine.registry.members

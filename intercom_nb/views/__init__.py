@@ -5,9 +5,10 @@ Widgets and plots are loaded when first used.
 
 from intercom_nb.views.hub import Hub, Live
 from intercom_nb.views.page import to_html
+from intercom_nb.views.parts import AgentsView, Dashboard, GraphView, Timeline, Transcript
 from intercom_nb.views.seen import Seen
 from intercom_nb.views.snapshot import snapshot
-from intercom_nb.views.view import AgentsView, Dashboard, GraphView, Timeline, Transcript, View
+from intercom_nb.views.view import View
 
 __all__ = [
     "AgentsView",

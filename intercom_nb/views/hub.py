@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from intercom_nb.errors import LogError
-from intercom_nb.log.facts import Fact
+from intercom_nb.log.facts import AgentVersion, ChatCreated, Fact, Posted, RunEnded, StepTaken
 from intercom_nb.log.store import Store
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.views.feed import Changed
+from intercom_nb.views.stored import Stored
 
 __all__ = ["Hub", "Live", "SendPace"]
 
@@ -25,12 +26,14 @@ _IN_ALL_S = 1 / 20  # between two sends, to whichever view: what a browser takes
 _EACH_S = 1 / 10  # between two sends to the same view: as live as an eye can tell
 _LOOK_S = 0.5  # between two looks at what no fact tells: statuses, time at work, a rate limit
 _PATIENCE_S = 5.0  # for the last send
+_SEEN = (AgentVersion, ChatCreated, Posted, RunEnded, StepTaken)  # facts that a picture shows
 
 
 class Told(Protocol):
     """What the hub knows of a view."""
 
     changed: Changed
+    stored: Stored
 
     @property
     def listening(self) -> bool:
@@ -38,6 +41,9 @@ class Told(Protocol):
 
     def tell(self, live: Live) -> bool:
         """Send what is new, if anything is; return whether something was sent."""
+
+    def renew(self) -> None:
+        """Renew the picture that notebooks keep of it."""
 
     def let_go(self, live: Live) -> None:
         """Hold nothing of the service any more, which has stopped thus."""
@@ -90,6 +96,7 @@ class Hub:
         self._name = name
         self._store = store
         self._views: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
+        self._held: set[Any] = set()
         self._pace = SendPace()
         self._lock = threading.Lock()
         self._bell = threading.Event()
@@ -107,13 +114,19 @@ class Hub:
             found.let_go(self.live())
         return found
 
+    def hold(self, view: Told) -> None:
+        """Keep a view whose output has to be renewed; one that a page shows is kept by its widget."""
+        self._held.add(view)
+
     @property
     def views(self) -> list[Told]:
         """The views that are there."""
         return list(self._views.values())
 
     def _heard(self, facts: Sequence[Fact]) -> None:
-        """Note what has changed, for every view that listens; on the log's thread."""
+        """Note what has changed, for every view that listens or is in a notebook; on the log's thread."""
+        if any(isinstance(fact, _SEEN) for fact in facts):
+            self._outdate()
         listening = [view for view in self.views if view.listening]
         if listening:
             changed = Changed.by(facts)
@@ -121,6 +134,23 @@ class Hub:
                 for view in listening:
                     view.changed.add(changed)
             self._bell.set()
+
+    def _outdate(self) -> None:
+        """Note that no picture of a view shows any more how things are; those a page keeps are renewed in time."""
+        for view in self.views:
+            view.stored.stale = view.stored.shown
+        if self._outdated:
+            self.listen()
+
+    @property
+    def _outdated(self) -> bool:
+        return any(view.stored.stale and not view.stored.pushed for view in self.views)
+
+    def renew(self, *, all_of_them: bool = False) -> None:
+        """Renew the pictures that have to be renewed from a cell, or all that show no more how things are."""
+        for view in self.views:
+            if view.stored.stale and (all_of_them or view.stored.pushed):
+                view.renew()
 
     def taken(self, view: Told) -> Changed:
         """Return what has changed for a view, and begin anew."""
@@ -151,7 +181,7 @@ class Hub:
 
     def _go_on(self) -> bool:
         with self._lock:
-            if self._over.is_set() or not any(view.listening for view in self.views):
+            if self._over.is_set() or not (self._outdated or any(view.listening for view in self.views)):
                 self._thread = None  # under the lock: whoever becomes visible next starts another one
                 return False
             return True
@@ -164,6 +194,12 @@ class Hub:
                     return
                 if view.tell(live):
                     self._pace.sent(view)
+        service = live["service"]
+        settled = service["state"] != "running" or bool(service["reason"])
+        hidden = not any(view.listening for view in self.views)
+        for view in self.views:
+            if view.stored.is_due(settled=settled, hidden=hidden):
+                view.renew()
 
     def finish(self) -> None:
         """Tell each view how it ended, end the thread, and let the views hold nothing of the service."""
@@ -176,4 +212,7 @@ class Hub:
         for view in self.views:
             if view.listening:
                 view.tell(live)
+        self.renew(all_of_them=True)
+        for view in self.views:
             view.let_go(live)
+        self._held.clear()

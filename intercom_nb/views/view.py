@@ -1,5 +1,6 @@
 """A view: a reader of one log, on the page. It keeps nothing of the log; the page has its own copy of the facts."""
 
+import base64
 import logging
 import threading
 import weakref
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 
 from intercom_nb.errors import InterComError, LogError, UnknownIdError
 from intercom_nb.log.reading import Query, querying, store_of
+from intercom_nb.notebook import is_watched, put_out
 from intercom_nb.texts.names import checked_text, nearest
 from intercom_nb.views.actions import do
 from intercom_nb.views.answers import answer
@@ -18,10 +20,11 @@ from intercom_nb.views.before import Before
 from intercom_nb.views.feed import Changed, Facts, changed_facts, facts_since, is_much, last_seq, newest_facts
 from intercom_nb.views.hub import Live
 from intercom_nb.views.seen import Seen, Shown, seen_of
-from intercom_nb.views.snapshot import one_line, picture
+from intercom_nb.views.snapshot import one_line
+from intercom_nb.views.stored import Stored
 from intercom_nb.views.widget import make_widget
 
-__all__ = ["AgentsView", "Dashboard", "GraphView", "Timeline", "Transcript", "View"]
+__all__ = ["View"]
 
 _LOGGER = logging.getLogger(__name__)
 _NEAR = 5  # ids that are told where a focus has none
@@ -56,6 +59,8 @@ class View(metaclass=_OneOfEach):
     ----------
     changed : Changed
         What has become durable and was not yet sent; filled and emptied by the service's hub.
+    stored : Stored
+        The picture that a notebook keeps of it.
     """
 
     part: ClassVar[str]
@@ -63,6 +68,7 @@ class View(metaclass=_OneOfEach):
     def __init__(self, source: Shown | str | Path, focus: str = "") -> None:
         self.focus = checked_text(focus, "focus")
         self.changed = Changed()
+        self.stored = Stored(self.part, self.focus)
         self.closed = False
         self._log: Path | None = Path(source) if isinstance(source, str | Path) else store_of(source).path
         self._service: weakref.ref[Seen] | None = None
@@ -88,7 +94,7 @@ class View(metaclass=_OneOfEach):
     def widget(self) -> Any:
         """The widget, to be laid out among others; made when first asked for."""
         if self._widget is None and not self.closed:
-            traits = {"part": self.part, "live": self._kept is not None, "focus": self.focus}
+            traits = {"part": self.part, "live": self._kept is not None, "focus": self.focus, "mark": self.stored.mark}
             self._widget = make_widget(traits, self._heard)
         return self._widget
 
@@ -112,10 +118,36 @@ class View(metaclass=_OneOfEach):
         """Return the widget, one line of text, and a picture for where there is no browser."""
         bundle: dict[str, Any] = {"text/plain": repr(self)}
         if not self.closed:
-            bundle |= self.widget._repr_mimebundle_()[0] | {"text/plain": repr(self)}
+            self.stored.pushed = not is_watched()
+            if not self.stored.pushed:
+                bundle |= self.widget._repr_mimebundle_()[0] | bundle
             with self._source() as source:
-                bundle["image/png"] = picture(source)
+                bundle["image/png"] = self.stored.picture(source)
         return bundle
+
+    def put_out(self, line: str) -> bool:
+        """Put out what can be renewed without a page, with this line; return False if a page may be there."""
+        if self.closed or is_watched():
+            return False
+        put_out(self._repr_mimebundle_() | {"text/plain": line}, self.stored.display_id)
+        if self._kept is not None:
+            self._kept.hub.hold(self)
+        return True
+
+    def _ipython_display_(self) -> None:
+        if not self.put_out(repr(self)):
+            raise NotImplementedError  # IPython then asks for the bundle
+
+    def renew(self) -> None:
+        """Renew the picture that notebooks keep of it; the live view is not touched."""
+        if self.closed or not self.stored.shown:
+            return
+        with self._source() as source:
+            png = self.stored.picture(source)
+        if self.stored.pushed:
+            put_out({"text/plain": repr(self), "image/png": png}, self.stored.display_id, anew=True)
+        else:
+            self._post({"kind": "saved", "png": base64.b64encode(png).decode("ascii")})
 
     # -- what it is told by the hub ---------------------------------------------------------------------------------
 
@@ -172,6 +204,8 @@ class View(metaclass=_OneOfEach):
                 self._hello(view, int(content.get("seq") or 0), visible=bool(content.get("visible")))
             elif kind == "visible":
                 self._see(view, visible=bool(content.get("visible")))
+            elif kind == "probe":
+                self._post({"kind": "here"})
             elif kind == "bye":
                 self._see(view, visible=False)
                 self._visible.pop(view, None)
@@ -255,37 +289,3 @@ def _check_there(source: Shown | str | Path, focus: str) -> None:
         known = [found for (found,) in query("SELECT agent_id FROM agents UNION SELECT chat_id FROM chats")]
     if focus not in known:
         raise UnknownIdError(focus, nearest(focus, known, _NEAR), more="focus= takes the id of an agent or a chat")
-
-
-class Dashboard(View):
-    """Everything at a glance: transcript, graph, agents, timeline, and what a person may do.
-
-    >>> Dashboard(intercom.log).focus
-    ''
-    """
-
-    part = "dashboard"
-
-
-class Transcript(View):
-    """What was said, oldest first."""
-
-    part = "transcript"
-
-
-class GraphView(View):
-    """Who wrote to whom, as a graph."""
-
-    part = "graph"
-
-
-class AgentsView(View):
-    """A card for each agent: what it is doing, its mission, and its conversation."""
-
-    part = "agents"
-
-
-class Timeline(View):
-    """What happened when, a lane for each member."""
-
-    part = "timeline"

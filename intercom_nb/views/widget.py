@@ -21,7 +21,7 @@ def make_widget(traits: Mapping[str, Any], heard: Callable[[Mapping[str, Any]], 
     Parameters
     ----------
     traits : mapping
-        ``part``, ``live`` and ``focus``.
+        ``part``, ``live``, ``focus`` and ``mark``.
     heard : callable
         Called with each message from the page, on whichever thread it arrives.
     """
@@ -56,6 +56,7 @@ def _widget_class() -> Any:
         part = traitlets.Unicode("dashboard").tag(sync=True)
         live = traitlets.Bool(default_value=False).tag(sync=True)
         focus = traitlets.Unicode("").tag(sync=True)
+        mark = traitlets.Unicode("").tag(sync=True)
 
         def open(self) -> None:
             super().open()

@@ -221,12 +221,13 @@ def notebook_7(tmp_path):
 
 @pytest.fixture
 def opened(browser, lab):
-    """Give a function that opens a notebook of these cells in JupyterLab; it takes size and colour scheme, too."""
+    """Give a function that opens a notebook of these cells, or the one of a name, in JupyterLab."""
     contexts = []
 
-    def open_(cells, *, server=lab, width=1400, height=1000, scheme="light"):
-        name = f"{uuid.uuid4().hex[:8]}.ipynb"
-        server.write(name, cells)
+    def open_(cells, *, server=lab, width=1400, height=1000, scheme="light", name=None):
+        if name is None:
+            name = f"{uuid.uuid4().hex[:8]}.ipynb"
+            server.write(name, cells)
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         return Notebook(context.new_page(), server, name)

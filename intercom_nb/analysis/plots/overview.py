@@ -15,7 +15,7 @@ from intercom_nb.log.reading import HasStore
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["overview_png"]
+__all__ = ["draw_transcript", "overview_png"]
 
 _WIDTH, _DPI = 12.0, 84  # inches; 1,008 pixels: a notebook's width
 _NEWEST = 1_000  # messages
@@ -54,7 +54,7 @@ def overview_png(source: HasStore | str | Path) -> bytes:
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(2, 2, height_ratios=(4.7, lanes), width_ratios=(1, 1.05))
     draw_timeline(state, figure.add_subplot(grid[1, :]))
-    _transcript(figure.add_subplot(grid[0, 1]), state)
+    draw_transcript(figure.add_subplot(grid[0, 1]), state)
     draw_graph(state, figure.add_subplot(grid[0, 0]))
     shown = "; ".join(filter(None, (crowded(len(state.members), everybody, at_most=_MOST).removeprefix("; "), part)))
     if shown:
@@ -64,7 +64,7 @@ def overview_png(source: HasStore | str | Path) -> bytes:
     return picture.getvalue()
 
 
-def _transcript(ax: "Axes", state: LogRows) -> None:
+def draw_transcript(ax: "Axes", state: LogRows) -> None:
     """Write the newest messages, oldest of them first, each one with its first lines."""
     ax.set_axis_off()
     if not state.said:

@@ -7,7 +7,7 @@ import { Log } from "../log/log.js";
 /**
  * @typedef {import("./facts.js").Source} Source
  * @typedef {{get: (name: string) => any, send: (content: object) => void, on: (name: string, told: (content: any) => void) => void,
- *   off: (name: string, told: (content: any) => void) => void}} Model an anywidget model
+ *   off: (name: string, told: (content: any) => void) => void, widget_manager?: any}} Model an anywidget model
  * @typedef {{n?: number, reset?: boolean, facts?: import("./facts.js").Facts, live?: import("./facts.js").Live|null,
  *   before?: import("./facts.js").BeforeRow|null}} Batch
  * @typedef {{resolve: (answer: any) => void, reject: (error: Error) => void, timer: ReturnType<typeof setTimeout>}} Waiting
@@ -33,6 +33,10 @@ export class KernelSource {
     /** @type {number|null} */
     this.batch = null;
     this.askedAgain = 0;
+    /** @type {(() => void)|null} told once that there is a kernel */
+    this.here = null;
+    /** @type {(png: string) => void} */
+    this.saved = () => {};
     this.end = () => this.#lost();
     this.hear = (/** @type {any} */ content) => this.#hear(content ?? {});
     model.on("msg:custom", this.hear);
@@ -52,6 +56,17 @@ export class KernelSource {
   /** @param {(change: import("../wire/facts.js").Change) => void} told */
   onFacts(told) {
     return this.log.listen(told);
+  }
+
+  /** Ask whether a kernel is there. @param {() => void} told once it says so */
+  probe(told) {
+    this.here = told;
+    this.#send({ kind: "probe" });
+  }
+
+  /** @param {(png: string) => void} told of each new picture of the view, in base64 */
+  onSaved(told) {
+    this.saved = told;
   }
 
   /** A view was rendered. @param {string} view */
@@ -95,6 +110,11 @@ export class KernelSource {
   #hear(content) {
     if (content.kind === "facts") this.#facts(content);
     if (content.kind === "answer") this.#answer(content);
+    if (content.kind === "saved") this.saved(content.png);
+    if (content.kind === "here") {
+      this.here?.();
+      this.here = null;
+    }
   }
 
   /** @param {Batch} batch */
