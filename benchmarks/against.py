@@ -97,7 +97,7 @@ class Side:
                         writer = "agent-1" if agent.id == "agent-0" else "agent-0"
                         intercom.send_message(TEXT.format(page), agent.id, writer)
                     intercom.wait(progress=False)
-            self._logs[items] = intercom.log
+            self._logs[items] = intercom.log.path
         return self._logs[items]
 
     def accepted(self, where):
@@ -140,7 +140,7 @@ class Side:
                 receiver = agents[page % AGENTS].id
                 intercom.send_message(TEXT.format(page), receiver, agents[(page + 1) % AGENTS].id)
             intercom.stop()
-            self._logs["many"] = intercom.log
+            self._logs["many"] = intercom.log.path
         return cpu_of(lambda: self.opened(self._logs["many"]).stop()), 1
 
     def shape(self, kind):

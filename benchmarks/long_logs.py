@@ -40,10 +40,10 @@ def make_log(folder, n):
     intercom.stop()
     for begin in range(0, n, PORTION):
         many = min(PORTION, n - begin)
-        lengthen(intercom.log, many)
-        add_rows(intercom.log, "items", (item(k) for k in range(2 * begin, 2 * (begin + many))))
-    InterComService.open(intercom.log, model="offline").stop()  # writes the thread logs, once
-    return intercom.log
+        lengthen(intercom.log.path, many)
+        add_rows(intercom.log.path, "items", (item(k) for k in range(2 * begin, 2 * (begin + many))))
+    InterComService.open(intercom.log.path, model="offline").stop()  # writes the thread logs, once
+    return intercom.log.path
 
 
 def item(k):

@@ -98,7 +98,7 @@ def seeded_log(server, folder, items):
         agents = add_agents(intercom, AGENTS + OTHERS)[:AGENTS]
         for page in range(items // 2):
             let_all_turn_at_once(intercom, agents, page)
-    return intercom.log
+    return intercom.log.path
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@
 from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.analysis import (
     Frames,
+    Log,
     activity,
     agent_measures,
     agents_df,
@@ -59,6 +60,7 @@ from intercom_nb.errors import (
     ModelError,
     NewerLogError,
     RecordingError,
+    SharedNameError,
     ToolCallError,
     UnknownIdError,
     UnstorableError,
@@ -105,6 +107,7 @@ __all__ = [
     "LabRun",
     "LifecycleError",
     "Limits",
+    "Log",
     "LogDamagedError",
     "LogError",
     "LogInUseError",
@@ -120,6 +123,7 @@ __all__ = [
     "Price",
     "RecordingError",
     "ScriptedAssistant",
+    "SharedNameError",
     "Spent",
     "State",
     "Study",

@@ -4,11 +4,13 @@ import difflib
 import os
 import reprlib
 from collections.abc import Callable, Iterable
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 __all__ = [
     "LARGEST",
+    "AnyPath",
     "Told",
     "checked_call",
     "checked_file",
@@ -22,6 +24,9 @@ __all__ = [
 ]
 
 LARGEST = 2**63 - 1  # of whole numbers, the largest that a log keeps
+AnyPath: TypeAlias = str | PathLike[str]
+"""The path of a file or folder: a text, a `pathlib.Path`, or a log as ``intercom.log`` names it."""
+
 _LONGEST_NAME = 255  # bytes of a file's name, as most file systems have it
 _ALIKE = 0.8  # of 1: so much alike is a slip of the pen
 
@@ -110,9 +115,11 @@ def checked_path(value: object, what: str, right: str = "the path of a file or f
     TypeError, ValueError
         If it is neither a str nor a Path, or nothing can be there.
     """
-    if not isinstance(value, str | Path):
+    if not isinstance(value, str | PathLike):
         raise wrong_type(what, value, right)
-    text = str(value)
+    text = fspath(value)
+    if not isinstance(text, str):
+        raise wrong_type(what, value, right)  # a path of bytes
     if isinstance(value, str) and not text.strip():
         raise ValueError(f"{what}={value!r}: it is empty; it should be {right}")
     if "\0" in text:
@@ -123,7 +130,7 @@ def checked_path(value: object, what: str, right: str = "the path of a file or f
         raise ValueError(
             f"{what}={shown(text)}: a name in it has {longest:,} bytes; right would be {_LONGEST_NAME} at most"
         )
-    return Path(value)
+    return Path(text)
 
 
 def checked_file(value: object, what: str) -> Path:

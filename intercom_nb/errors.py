@@ -4,6 +4,7 @@
 
     InterComError
     ├── UnknownIdError        no agent, person or chat answers to that id or name
+    │   └── SharedNameError   a name that several have
     ├── InvalidNameError      a name that is empty, taken, or would break the text forms
     ├── ChatRuleError         a rule of chats: members only, admin only, three at least, not oneself
     ├── InvalidToolError      a Python function that cannot be a tool
@@ -39,6 +40,7 @@ __all__ = [
     "ModelError",
     "NewerLogError",
     "RecordingError",
+    "SharedNameError",
     "ToolCallError",
     "UnknownIdError",
     "UnstorableError",
@@ -91,15 +93,35 @@ class UnknownIdError(InterComError, LookupError):
         The ids that would have been right; of very many, those that look most like it.
     """
 
-    def __init__(self, given: object, known: Iterable[str], *, kind: str = "agent or chat", more: str = "") -> None:
+    def __init__(
+        self, given: object, known: Iterable[str], *, kind: str = "agent or chat", more: str = "", place: str = ""
+    ) -> None:
         self.given = str(given)
         self.known = tuple(known)
         asked = _cut(self.given)
-        if more:
+        if place:
+            right = f"it is {place}"
+        elif more:
             right = f"the nearest are: {listed(self.known)}; {more}"
         else:
             right = f"right would be one of: {listed(self.known)}"
         super().__init__(f"no {kind} has the id {asked!r}; {right}")
+
+
+class SharedNameError(UnknownIdError):
+    """A name that several have, where one of them is meant.
+
+    Attributes
+    ----------
+    given : str
+        What was asked for.
+    known : tuple of str
+        The ids of those who have it.
+    """
+
+    def __init__(self, given: object, known: Iterable[str]) -> None:
+        super().__init__(given, known)
+        self.args = (f"{len(self.known)} have the name {_cut(self.given)!r}; give the id of one: {listed(self.known)}",)
 
 
 class InvalidNameError(InterComError, ValueError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from intercom_nb.checks import LARGEST, shown
+from intercom_nb.readable import counted
 
 __all__ = ["Limits", "Spent"]
 
@@ -62,6 +63,11 @@ class Limits:
                 msg = f"Limits({field.name}={shown(value)}): no log keeps so large a number; math.inf lifts the limit"
                 raise ValueError(msg)
 
+    def __repr__(self) -> str:
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        said = ", ".join(f"{name}={'math.inf' if math.isinf(n) else f'{n:_}'}" for name, n in kept.items())
+        return f"Limits({said})"
+
     def to_json(self) -> str:
         """Return them as the log keeps them; a limit that is lifted is null."""
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -95,6 +101,9 @@ class Spent:
     usd: float = 0.0
     unpriced: int = 0
 
+    def __repr__(self) -> str:
+        return f"<Spent: {self}>"
+
     def to_json(self) -> str:
         """Return it as the log keeps it: a list, in the order of its fields."""
         return json.dumps([self.messages, self.runs, self.steps, self.tokens, self.usd, self.unpriced])
@@ -123,13 +132,11 @@ class Spent:
         return f"{self._counts()}, spent ${_dollars(self.usd)}{most}{self._unknown(' +')}"
 
     def _counts(self) -> str:
-        messages = "1 message" if self.messages == 1 else f"{self.messages:,} messages"
-        runs = "1 run" if self.runs == 1 else f"{self.runs:,} runs"
-        return f"{messages}, {runs}, {self.tokens:,} tokens"
+        said = (counted(self.messages, "message"), counted(self.runs, "run"), counted(self.tokens, "token"))
+        return ", ".join(said)
 
     def _unknown(self, joined: str) -> str:
-        calls = "1 call" if self.unpriced == 1 else f"{self.unpriced:,} calls"
-        return f"{joined} {calls} of unknown price" if self.unpriced else ""
+        return f"{joined} {counted(self.unpriced, 'call')} of unknown price" if self.unpriced else ""
 
     def __str__(self) -> str:
         """Return the one line shown while somebody waits."""

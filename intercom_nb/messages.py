@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex, overload
 
-__all__ = ["Item", "Message", "item_type"]
+from intercom_nb.checks import shown
+from intercom_nb.readable import counted, html_table, text_table
+
+__all__ = ["Item", "Message", "Messages", "item_type"]
 
 
 Item = dict[str, Any]
@@ -44,10 +47,53 @@ class Message:
     created_at: datetime
     run_id: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<Message {self.id}, {self._at()}: {self._sender()} → {self._receiver()}: {shown(self.text)}>"
+
     @property
     def type(self) -> Literal["agent", "group"]:
         """``group`` for a message in a group chat, ``agent`` between two."""
         return "group" if self.chat_id is not None else "agent"
+
+    def _at(self) -> str:
+        return f"{self.created_at:%H:%M:%S}"
+
+    def _sender(self) -> str:
+        return "(the program)" if self.sender_id is None else self.sender_id
+
+    def _receiver(self) -> str:
+        return str(self.chat_id or self.receiver_id)
+
+    def _row(self) -> list[str]:
+        return [self.id, self._at(), self._sender(), self._receiver(), self.text]
+
+
+class Messages(list[Message]):
+    """Messages as a list, oldest first, which the last line of a cell shows as a table; times are UTC.
+
+    Examples
+    --------
+    >>> print(repr(intercom.messages).splitlines()[0])
+    4 messages
+    """
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> Message: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Messages": ...
+    def __getitem__(self, place: SupportsIndex | slice) -> "Message | Messages":
+        found = super().__getitem__(place)
+        return Messages(found) if isinstance(found, list) else found
+
+    def __repr__(self) -> str:
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+    def _table(self) -> tuple[str, list[str], list[list[str]]]:
+        rows = [message._row() for message in self]  # noqa: SLF001 - of this module
+        return counted(len(self), "message"), ["id", "at", "from", "to", "text"], rows
 
 
 def item_type(item: Item) -> str:

@@ -7,7 +7,6 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 __all__ = ["Progress", "claim_name", "is_watched", "keep_output_out_of_cells", "note", "put_out"]
@@ -77,7 +76,7 @@ class Service(Protocol):
         """``stopped`` once it has ended."""
 
     @property
-    def log(self) -> Path | None:
+    def log(self) -> object:
         """Its log."""
 
     def stop(self) -> None:
@@ -117,8 +116,12 @@ def claim_name(wanted: str, service: Service) -> Iterator[str]:
     yield free
     for name, old in replaced:
         old.stop()
-        note(f"the service {name!r} of this cell was still running; it was stopped, and its log is {old.log or 'gone'}")
+        note(f"the service {name!r} of this cell was still running; it was stopped, and its log is {_where(old.log)}")
     claims[free] = _Claim(weakref.ref(service), wanted, cell, execution)
+
+
+def _where(log: object) -> str:
+    return "gone" if str(log) == "in memory" else str(log)
 
 
 def _running(claim: _Claim) -> Any:

@@ -10,7 +10,7 @@ from intercom_nb.log.thread_log_files import folder_of
 
 def thread_logs_of(intercom):
     """Return the folder of the thread logs that a service writes."""
-    return folder_of(intercom.log)
+    return folder_of(intercom.log.path)
 
 
 def thread_logs_in(folder):

@@ -1,6 +1,7 @@
 """The log as tables and graphs: who said what to whom. Heavy libraries are loaded when first used."""
 
 from intercom_nb.analysis.activity import activity
+from intercom_nb.analysis.asking import Log
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.exports import to_graphml, to_markdown, to_mermaid, to_parquet
 from intercom_nb.analysis.frames import (
@@ -37,6 +38,7 @@ from intercom_nb.analysis.waste import redundant_messages
 
 __all__ = [
     "Frames",
+    "Log",
     "Source",
     "activity",
     "agent_measures",

@@ -16,7 +16,7 @@ __all__ = ["activity", "activity_of", "length_us"]
 _MOST_WINDOWS = 100_000
 
 
-def activity(source: Source, window: str = "1s", *, until: Until = None) -> "pd.DataFrame":
+def activity(source: "Source", window: str = "1s", *, until: "Until" = None) -> "pd.DataFrame":
     """Return how many messages each member sent over time.
 
     Parameters

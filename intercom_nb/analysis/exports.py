@@ -9,7 +9,7 @@ from intercom_nb.analysis.frames import read_frames
 from intercom_nb.analysis.reading import Source, Until, frames_from
 from intercom_nb.analysis.tables import TABLES
 from intercom_nb.analysis.traffic import graph
-from intercom_nb.checks import checked_file, checked_path, checked_whole
+from intercom_nb.checks import AnyPath, checked_file, checked_path, checked_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def _rows(frame: "pd.DataFrame", *columns: str) -> list[tuple[Any, ...]]:
     return list(given.where(given.notna(), None).itertuples(index=False, name=None))
 
 
-def to_mermaid(source: Source, *, characters: int = 80, until: Until = None) -> str:
+def to_mermaid(source: "Source", *, characters: int = 80, until: "Until" = None) -> str:
     r"""Return a conversation as a sequence diagram in Mermaid's language.
 
     Each member has a lane, persons drawn as figures; each group chat has a lane of its own, to which its messages go,
@@ -108,7 +108,7 @@ def _in_mermaid(text: str) -> str:
     return _IN_MERMAID.sub(lambda m: m[0] if ord(m[0]) > 127 else f"#{ord(m[0])};", line) or "…"  # noqa: PLR2004
 
 
-def to_markdown(source: Source, *, until: Until = None) -> str:
+def to_markdown(source: "Source", *, until: "Until" = None) -> str:
     """Return a conversation as a transcript in Markdown.
 
     Parameters
@@ -160,7 +160,7 @@ def _in_markdown(text: str) -> str:
     return _NUMBERED.sub(r"\1\\\2", _IN_MARKDOWN.sub(lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), line))
 
 
-def to_graphml(source: Source, path: str | Path) -> Path:
+def to_graphml(source: "Source", path: AnyPath) -> Path:
     """Write the graph of who wrote to whom as GraphML, for Gephi, yEd or Cytoscape; return the path.
 
     Parameters
@@ -194,7 +194,7 @@ def _in_xml(text: str) -> str:
     return _UNSEEN.sub("\ufffd", text)
 
 
-def to_parquet(source: Source, folder: str | Path) -> Path:
+def to_parquet(source: "Source", folder: AnyPath) -> Path:
     """Write every frame as Parquet, ``<folder>/<frame>.parquet``, and return the folder.
 
     Parameters

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 
-def read_frames(source: Source, *, strict: bool = True, until: Until = None) -> Frames:
+def read_frames(source: "Source", *, strict: bool = True, until: "Until" = None) -> Frames:
     """Return all frames of a log, all of one moment, also while it is written.
 
     Parameters
@@ -72,7 +72,9 @@ def read_frames(source: Source, *, strict: bool = True, until: Until = None) -> 
     return Frames(**frames_from(source, TABLES, strict=strict, until=until))
 
 
-def agents_df(source: Source, *, strict: bool = True, until: Until = None, versions: bool = False) -> "pd.DataFrame":
+def agents_df(
+    source: "Source", *, strict: bool = True, until: "Until" = None, versions: bool = False
+) -> "pd.DataFrame":
     """Return one row per agent or person, in the order they were added.
 
     Parameters
@@ -115,7 +117,7 @@ def agents_df(source: Source, *, strict: bool = True, until: Until = None, versi
     return frames_from(source, {"agents": table}, strict=strict, until=until)["agents"]
 
 
-def chats_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def chats_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per group chat, in the order they were created.
 
     Parameters
@@ -132,7 +134,7 @@ def chats_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
     return _frame(source, "chats", strict=strict, until=until)
 
 
-def memberships_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def memberships_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per stay of a member in a group chat, by chat, in the order they joined.
 
     Parameters
@@ -149,7 +151,7 @@ def memberships_df(source: Source, *, strict: bool = True, until: Until = None) 
     return _frame(source, "memberships", strict=strict, until=until)
 
 
-def messages_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def messages_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per accepted message, oldest first.
 
     Parameters
@@ -177,7 +179,7 @@ def messages_df(source: Source, *, strict: bool = True, until: Until = None) -> 
     return _frame(source, "messages", strict=strict, until=until)
 
 
-def deliveries_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def deliveries_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per delivery, a message for one receiver: by message, then by receiver's id.
 
     Parameters
@@ -197,7 +199,7 @@ def deliveries_df(source: Source, *, strict: bool = True, until: Until = None) -
     return _frame(source, "deliveries", strict=strict, until=until)
 
 
-def runs_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def runs_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per run, an agent's reaction to its mail, in the order they began.
 
     Parameters
@@ -219,7 +221,7 @@ def runs_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.
     return _frame(source, "runs", strict=strict, until=until)
 
 
-def steps_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def steps_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per step, a model call of a run, in the order they were committed.
 
     Parameters
@@ -241,7 +243,7 @@ def steps_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
     return _frame(source, "steps", strict=strict, until=until)
 
 
-def tool_calls_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def tool_calls_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per tool call, chat tools among them, by run, step and place.
 
     Parameters
@@ -259,7 +261,7 @@ def tool_calls_df(source: Source, *, strict: bool = True, until: Until = None) -
     return _frame(source, "tool_calls", strict=strict, until=until)
 
 
-def items_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def items_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per item of a conversation, by agent.
 
     Parameters
@@ -277,7 +279,7 @@ def items_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
     return _frame(source, "items", strict=strict, until=until)
 
 
-def events_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def events_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per event that a person may want to know, in order.
 
     Parameters
@@ -295,7 +297,7 @@ def events_df(source: Source, *, strict: bool = True, until: Until = None) -> "p
     return _frame(source, "events", strict=strict, until=until)
 
 
-def options_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def options_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per option that a service was told, each time it was told another value, in order.
 
     Parameters
@@ -316,7 +318,7 @@ def options_df(source: Source, *, strict: bool = True, until: Until = None) -> "
     return _frame(source, "options", strict=strict, until=until)
 
 
-def halts_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd.DataFrame":
+def halts_df(source: "Source", *, strict: bool = True, until: "Until" = None) -> "pd.DataFrame":
     """Return one row each time that the service or one agent was kept from model calls, and why, in order.
 
     Parameters
@@ -334,5 +336,5 @@ def halts_df(source: Source, *, strict: bool = True, until: Until = None) -> "pd
     return _frame(source, "halts", strict=strict, until=until)
 
 
-def _frame(source: Source, name: str, *, strict: bool, until: Until) -> "pd.DataFrame":
+def _frame(source: "Source", name: str, *, strict: bool, until: "Until") -> "pd.DataFrame":
     return frames_from(source, {name: TABLES[name]}, strict=strict, until=until)[name]

@@ -21,7 +21,7 @@ class _Goal(NamedTuple):
     evidence: str
 
 
-def demo_goals(source: Source, *, until: Until = None) -> "pd.DataFrame":
+def demo_goals(source: "Source", *, until: "Until" = None) -> "pd.DataFrame":
     """Return whether the good scenario of a demo came about, one row per criterion.
 
     The members' names say which demo it is: Founder, Marketing Expert and Network Engineer are the first one's cast;

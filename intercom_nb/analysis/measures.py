@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["agent_measures", "conversation_measures", "how_it_stopped", "left_alone"]
 
 
-def agent_measures(source: Source, *, until: Until = None) -> "pd.DataFrame":
+def agent_measures(source: "Source", *, until: "Until" = None) -> "pd.DataFrame":
     """Return the measures of each member, one row per member.
 
     Parameters
@@ -181,7 +181,7 @@ def _money(state: LogRows) -> dict[str, dict[str, float]]:
     }
 
 
-def conversation_measures(source: Source, *, until: Until = None) -> "pd.Series[Any]":
+def conversation_measures(source: "Source", *, until: "Until" = None) -> "pd.Series[Any]":
     """Return the measures of the conversation as a whole.
 
     Parameters
@@ -278,7 +278,7 @@ def how_it_stopped(state: LogRows) -> str:
     return next(met, since[0].kind)
 
 
-def left_alone(source: Source, *, until: Until = None) -> list[str]:
+def left_alone(source: "Source", *, until: "Until" = None) -> list[str]:
     """Return who was left alone: the names of the members nobody wrote to, directly or through a group.
 
     Parameters

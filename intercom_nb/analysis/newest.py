@@ -1,11 +1,11 @@
 """The newest part of a log, for a picture that costs the same of a log of any length."""
 
 import json
-from pathlib import Path
 from typing import NamedTuple
 
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.rows import Delivery, LogRows, MemberRow, Post, RunRow, Step
+from intercom_nb.checks import AnyPath
 from intercom_nb.log.reading import HasStore, Query, querying
 
 __all__ = ["Newest", "newest_rows"]
@@ -49,7 +49,7 @@ class Newest(NamedTuple):
     total: int
 
 
-def newest_rows(source: HasStore | str | Path, most: int) -> Newest:
+def newest_rows(source: HasStore | AnyPath, most: int) -> Newest:
     """Return the newest messages of a log, and what belongs to them; of a short one, everything.
 
     Parameters

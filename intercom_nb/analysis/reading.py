@@ -9,15 +9,26 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from intercom_nb.analysis.arrow import arrow_table, as_frame, cast, empty_table, labelled, named, typed
 from intercom_nb.analysis.tables import NAMES, Frames, Table
-from intercom_nb.checks import checked_flag, checked_path
+from intercom_nb.checks import AnyPath, checked_flag, checked_path
 from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.door import as_damage
-from intercom_nb.log.reading import ONE_AT_A_TIME, HasStore, Query, check_readable, connected, path_of, store_of, uri_of
+from intercom_nb.log.reading import (
+    ONE_AT_A_TIME,
+    HasStore,
+    Query,
+    check_readable,
+    connected,
+    in_memory,
+    path_of,
+    store_of,
+    uri_of,
+)
 from intercom_nb.log.state import place_of
 from intercom_nb.log.store import Store
 
@@ -30,7 +41,7 @@ __all__ = ["Source", "Until", "check_not_read", "frames_from", "logs_of", "read_
 _AT_ONCE = 65_536  # rows in one batch: enough for Arrow, little for memory
 
 
-Source: TypeAlias = HasStore | str | Path | Sequence[HasStore | str | Path] | Frames
+Source: TypeAlias = HasStore | AnyPath | Sequence[HasStore | AnyPath] | Frames
 """A service, also while it runs; the path of a log; a list of either, or a folder of logs; or frames already read."""
 
 Until: TypeAlias = int | str | None
@@ -39,7 +50,7 @@ Until: TypeAlias = int | str | None
 _Read: TypeAlias = "Callable[[Table], pa.Table]"
 
 
-def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> dict[str, HasStore | Path]:
+def logs_of(source: HasStore | AnyPath | Sequence[HasStore | AnyPath]) -> dict[str, HasStore | Path]:
     """Return the logs of a source, by what the column ``log`` calls them; by an empty name if it is a single one.
 
     That is the file's name without its ending, the whole path where two files share that; a log given twice is one.
@@ -49,18 +60,18 @@ def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> 
     LogError
         If it is a folder without logs.
     """
-    if isinstance(source, str | Path):
+    if isinstance(source, str | PathLike) and in_memory(source) is None:
         path = checked_path(source, "source", "a service, or the path of a log or of a folder of logs")
         if not path.is_dir():
             return {"": path}
-        found: Sequence[HasStore | str | Path] = sorted(path.glob("*.db"))
+        found: Sequence[HasStore | AnyPath] = sorted(path.glob("*.db"))
         if not found:
             raise LogError(path, "there is no log in this folder; logs end in .db")
-    elif isinstance(source, Sequence):
+    elif isinstance(source, Sequence) and not isinstance(source, str):
         found = source
     else:
-        return {"": source}
-    logs = [Path(log) if isinstance(log, str | Path) else log for log in found]
+        return {"": _one(source)}
+    logs = [_one(log) for log in found]
     stems = [log.stem if isinstance(log, Path) else _stem(store_of(log)) for log in logs]
     names = [
         str(log) if isinstance(log, Path) and stems.count(stem) > 1 else stem
@@ -69,11 +80,18 @@ def logs_of(source: HasStore | str | Path | Sequence[HasStore | str | Path]) -> 
     return dict(zip(names, logs, strict=True))
 
 
+def _one(log: HasStore | AnyPath) -> HasStore | Path:
+    kept = in_memory(log)
+    if kept is not None or not isinstance(log, str | PathLike):
+        return log if kept is None else kept  # type: ignore[return-value]  # no path, so a service
+    return checked_path(log, "source", "a service, or the path of a log")
+
+
 def _stem(store: Store) -> str:
     return store.meta["name"] if store.path is None else store.path.stem
 
 
-def check_not_read(until: Until) -> None:
+def check_not_read(until: "Until") -> None:
     """Check that nothing is asked of frames that only a log knows.
 
     Raises
@@ -87,7 +105,7 @@ def check_not_read(until: Until) -> None:
         )
 
 
-def read_tables(log: HasStore | Path, tables: Mapping[str, Table], until: Until = None) -> "dict[str, pa.Table]":
+def read_tables(log: HasStore | Path, tables: Mapping[str, Table], until: "Until" = None) -> "dict[str, pa.Table]":
     """Return tables of one log, all of them of one moment: now, or the place that `until` means.
 
     Raises
@@ -101,7 +119,7 @@ def read_tables(log: HasStore | Path, tables: Mapping[str, Table], until: Until 
 
 
 @contextmanager
-def _arrow_reader(log: HasStore | Path, until: Until) -> Iterator[_Read]:
+def _arrow_reader(log: HasStore | Path, until: "Until") -> Iterator[_Read]:
     if not isinstance(log, Path) and store_of(log).path is None:
         with store_of(log).reading() as query:
             place = _place(query, until)
@@ -120,7 +138,7 @@ def _arrow_reader(log: HasStore | Path, until: Until) -> Iterator[_Read]:
             yield read
 
 
-def _place(query: Query, until: Until) -> int | None:
+def _place(query: Query, until: "Until") -> int | None:
     return None if until is None else place_of(query, until)
 
 
@@ -168,7 +186,7 @@ def _through_adbc(path: Path, place: int | None) -> Iterator[_Read]:
 
 
 def frames_from(
-    source: Source, tables: Mapping[str, Table], *, strict: bool, until: Until = None
+    source: "Source", tables: Mapping[str, Table], *, strict: bool, until: "Until" = None
 ) -> "dict[str, pd.DataFrame]":
     """Return some frames by name, those of each log of one moment: now, or the place that `until` means.
 

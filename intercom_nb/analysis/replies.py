@@ -15,7 +15,7 @@ __all__ = ["answered_by", "delay_s", "replies_df"]
 _Place = tuple[str, ...]  # a chat, or a pair of members
 
 
-def replies_df(source: Source, *, until: Until = None) -> "pd.DataFrame":
+def replies_df(source: "Source", *, until: "Until" = None) -> "pd.DataFrame":
     """Return one row per message of a member, saying which message it answers.
 
     A message sent in a run answers the newest message that this run had consumed from the same place (the same pair,

@@ -228,7 +228,7 @@ def _renamed(rows: list[Any], ids: Mapping[str, str], *columns: str) -> list[Any
     return [row._replace(**{c: ids.get(getattr(row, c), getattr(row, c)) for c in columns}) for row in rows]
 
 
-def read_rows(source: Source, until: Until = None) -> LogRows:
+def read_rows(source: "Source", until: "Until" = None) -> LogRows:
     """Return the rows of a log, as it was at a place.
 
     Raises
@@ -244,7 +244,7 @@ def read_rows(source: Source, until: Until = None) -> LogRows:
     return next(iter(by_log.values()))
 
 
-def stacked(source: Source, build: "Callable[[LogRows], pd.DataFrame]", until: Until = None) -> "pd.DataFrame":
+def stacked(source: "Source", build: "Callable[[LogRows], pd.DataFrame]", until: "Until" = None) -> "pd.DataFrame":
     """Return a frame built of each log; of several logs, one below the other with a first column ``log``."""
     import pandas as pd
 
@@ -256,7 +256,7 @@ def stacked(source: Source, build: "Callable[[LogRows], pd.DataFrame]", until: U
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=frames[0].index.name is None)
 
 
-def _rows_by_log(source: Source, until: Until) -> dict[str, LogRows]:
+def _rows_by_log(source: "Source", until: "Until") -> dict[str, LogRows]:
     """Return the rows of each log, by what the column ``log`` calls it; by an empty name if it is a single one."""
     if isinstance(source, Frames):
         check_not_read(until)

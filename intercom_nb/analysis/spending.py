@@ -101,7 +101,7 @@ def sending(messages: "pd.DataFrame", steps: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(costs, columns=["tokens", "usd"])
 
 
-def cost(source: Source, *, until: Until = None) -> "pd.DataFrame":
+def cost(source: "Source", *, until: "Until" = None) -> "pd.DataFrame":
     """Return what it cost, one row per agent and a last one, ``total``.
 
     Parameters

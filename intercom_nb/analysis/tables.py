@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from intercom_nb.log.schema import TABLES as STORED
 from intercom_nb.log.schema import as_of, columns_of
+from intercom_nb.readable import counted, html_table, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,16 @@ class Frames:
     halts: "pd.DataFrame"
 
     def __repr__(self) -> str:
-        return f"<Frames of {len(self.agents)} agents, {len(self.chats)} chats, {len(self.messages)} messages>"
+        return text_table(*self._table())
+
+    def _repr_html_(self) -> str:
+        return html_table(*self._table())
+
+    def _table(self) -> tuple[str, list[str], list[list[str]]]:
+        of = [counted(len(getattr(self, f"{one}s")), one) for one in ("agent", "chat", "message")]
+        frames = {field.name: getattr(self, field.name) for field in fields(self)}
+        rows = [[name, f"{len(frame):,}", ", ".join(map(str, frame.columns))] for name, frame in frames.items()]
+        return f"Frames of {', '.join(of)}", ["frame", "rows", "columns"], rows
 
 
 _KINDS: Mapping[str, Kind] = MappingProxyType(

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from intercom_nb.analysis.arrow import frame_of
 from intercom_nb.analysis.tables import TABLES, Frames
 from intercom_nb.analysis.thread_log_parser import Entry, parse
-from intercom_nb.checks import checked_path
+from intercom_nb.checks import AnyPath, checked_path
 from intercom_nb.errors import LogError
 from intercom_nb.log.thread_log_files import file_name
 from intercom_nb.texts.turns import Incoming
@@ -22,7 +22,7 @@ _Key = tuple[str | None, str | None, str | None, str, int]
 _T = TypeVar("_T", bound=Hashable)
 
 
-def read_thread_logs(folder: str | Path) -> Frames:
+def read_thread_logs(folder: AnyPath) -> Frames:
     """Return what a folder of thread logs says, as the frames of a log; ours, or the original prototype's.
 
     Parameters
@@ -56,7 +56,7 @@ def read_thread_logs(folder: str | Path) -> Frames:
     Examples
     --------
     >>> from intercom_nb import who_to_whom
-    >>> folder = intercom.log.with_suffix("")  # named after the log
+    >>> folder = intercom.log.path.with_suffix("")  # named after the log
     >>> int(who_to_whom(read_thread_logs(folder)).loc["Founder", "Marketing Expert"])
     2
     """

@@ -26,7 +26,7 @@ _COUNTS = (
 )
 
 
-def delivery_counts(source: Source, *, until: Until = None) -> dict[str, dict[str, int]]:
+def delivery_counts(source: "Source", *, until: "Until" = None) -> dict[str, dict[str, int]]:
     """Return who wrote to whom, in deliveries: sender's name → receiver's name → count.
 
     Parameters
@@ -57,7 +57,7 @@ def delivery_counts(source: Source, *, until: Until = None) -> dict[str, dict[st
 
 
 def who_to_whom(
-    source: Source, count: Count = "messages", through: Through = "all", *, by: By = "agent", until: Until = None
+    source: "Source", count: Count = "messages", through: Through = "all", *, by: By = "agent", until: "Until" = None
 ) -> "pd.DataFrame":
     """Return who wrote to whom as a matrix, one row a sender, or one row a team.
 
@@ -152,7 +152,7 @@ def _amounts(found: "dict[str, pd.DataFrame]", count: Count) -> Any:
     return (cost / np.bincount(keys, minlength=len(messages)).clip(1))[keys]
 
 
-def graph(source: Source, *, by: By = "agent", until: Until = None) -> "nx.MultiDiGraph":
+def graph(source: "Source", *, by: By = "agent", until: "Until" = None) -> "nx.MultiDiGraph":
     """Return who wrote to whom as a graph: a node for each member, or team, and an edge for each delivery.
 
     Parameters

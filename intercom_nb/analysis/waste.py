@@ -32,7 +32,7 @@ class _Repeat(NamedTuple):
     score: float
 
 
-def redundant_messages(source: Source, *, threshold: float = 80.0, until: Until = None) -> "pd.DataFrame":
+def redundant_messages(source: "Source", *, threshold: float = 80.0, until: "Until" = None) -> "pd.DataFrame":
     """Return the direct messages that tell their receiver what it already had, one row each.
 
     A direct message is redundant in one of two ways.

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.builder.folders import agents_folder, load_agents, save_agents
 from intercom_nb.builder.panel import FolderPanel
-from intercom_nb.checks import wrong_type
+from intercom_nb.checks import AnyPath, wrong_type
 from intercom_nb.log.state import MemberState, state
 from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.cards import report_html
@@ -16,7 +15,7 @@ from intercom_nb.members.own_code import functions_from
 from intercom_nb.service.service import InterComService
 from intercom_nb.texts.documents import split_documents, with_documents
 from intercom_nb.texts.instructions import WHOLE
-from intercom_nb.texts.names import checked_name
+from intercom_nb.texts.names import Names, checked_name
 
 __all__ = ["AgentBuilder", "AgentReport", "BuildReport", "load_agents", "save_agents"]
 
@@ -112,7 +111,7 @@ class AgentBuilder:
     [('Ann', 'changed: mission'), ('Bob', 'up to date')]
     """
 
-    def __init__(self, path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> None:
+    def __init__(self, path: AnyPath | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> None:
         self.path = agents_folder(path)
         self._tools = tuple(functions_from(tools).values())
         self._panel: FolderPanel | None = None
@@ -146,7 +145,9 @@ class AgentBuilder:
         """
         checked_name(name)
         there = self.agents if self.path.is_dir() and any(self.path.iterdir()) else []
-        agent = next((one for one in there if one.name.casefold() == name.casefold()), None) or Agent(name)
+        by_id = {one.id: one for one in there}
+        found = Names((one.id, one.name) for one in there).find(name)
+        agent = Agent(name) if found is None else by_id[found]
         if description is not None:
             agent.description = description
         if mission is not None:
@@ -159,7 +160,7 @@ class AgentBuilder:
         """The folder's agents, made anew; raises what `load_agents` raises."""
         return load_agents(self.path, tools=self._tools)
 
-    def report(self, service: InterComService | str | Path) -> BuildReport:
+    def report(self, service: InterComService | AnyPath) -> BuildReport:
         """Return how the folder compares with a service or a log; changes nothing.
 
         Raises
@@ -198,7 +199,7 @@ class AgentBuilder:
         return replace(report, applied=True)
 
     def _compare(
-        self, agents: list[Agent], service: InterComService | str | Path
+        self, agents: list[Agent], service: InterComService | AnyPath
     ) -> tuple[BuildReport, dict[str, dict[str, str]]]:
         known = state(service).members
         reports, edits, met = [], dict[str, dict[str, str]](), set[str]()

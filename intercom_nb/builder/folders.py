@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.agent_spec import AgentSpec
-from intercom_nb.checks import checked_flag, checked_path, wrong_type
+from intercom_nb.checks import AnyPath, checked_flag, checked_path, wrong_type
 from intercom_nb.contact_policies import policy_from
 from intercom_nb.environment import setting
 from intercom_nb.errors import AgentFolderError, InterComError, listed
@@ -45,14 +45,14 @@ _FIELDS = {
 }
 
 
-def agents_folder(path: str | Path | None = None) -> Path:
+def agents_folder(path: AnyPath | None = None) -> Path:
     """Return the folder that a path, or else ``AGENTS_PATH``, names."""
     if path is None:
         return Path(setting("AGENTS_PATH") or "agents")
     return checked_path(path, "path", "the path of a folder of agents")
 
 
-def load_agents(path: str | Path | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> list[Agent]:
+def load_agents(path: AnyPath | None = None, *, tools: Iterable[Callable[..., Any]] = ()) -> list[Agent]:
     """Return the agents of a folder, ordered by the names of their folders.
 
     Each folder in it is an agent. It holds ``mission.md``, or ``instructions.md``: all the agent is told, in place of
@@ -263,7 +263,7 @@ def _documents(folder: Path, problems: _Problems) -> dict[str, str]:
     return found
 
 
-def save_agents(agents: Iterable[Agent], path: str | Path, *, update: bool = False) -> list[Path]:
+def save_agents(agents: Iterable[Agent], path: AnyPath, *, update: bool = False) -> list[Path]:
     """Write agents as folders that `load_agents` reads, numbered in their order; return the folders.
 
     Nothing is written unless all of it can be, and nothing outside the path.

@@ -4,6 +4,7 @@ from html import escape
 from typing import Any, Protocol
 
 from intercom_nb.errors import InterComError
+from intercom_nb.readable import counted
 
 __all__ = ["FolderPanel"]
 
@@ -58,7 +59,7 @@ class FolderPanel:
         """Read the folder again, and show an agent of it."""
         try:
             self._texts = self._folder.texts
-            self._tell(f"{len(self._texts)} agents")
+            self._tell(counted(len(self._texts), "agent"))
         except InterComError as error:
             self._texts = {}
             self._tell(str(error))

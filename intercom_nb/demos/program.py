@@ -10,7 +10,7 @@ from typing import Any
 
 from intercom_nb.analysis import delivery_counts
 from intercom_nb.builder.folders import load_agents
-from intercom_nb.checks import checked_call, shown
+from intercom_nb.checks import AnyPath, checked_call, shown
 from intercom_nb.errors import InterComError
 from intercom_nb.log.thread_log_files import folder_of
 from intercom_nb.members.agent import Agent
@@ -55,7 +55,7 @@ def run(
     demo: int,
     *,
     model: ModelChoice = None,
-    logs: str | Path | None = None,
+    logs: AnyPath | None = None,
     show: Callable[[str], None] | None = None,
 ) -> InterComService:
     """Run a demo to its end and return its service, stopped.

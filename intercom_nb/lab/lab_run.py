@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from intercom_nb.analysis import Log
+from intercom_nb.readable import counted
 from intercom_nb.views import Dashboard
 
 __all__ = ["LabRun"]
@@ -20,8 +21,8 @@ class LabRun:
         1, 2, …
     changed : str
         Whose mission or description is not what it was in the run before, in words.
-    log : Path
-        Its log, as of any other service.
+    log : Log
+        Its log, as of any other service: a path that can be asked.
     reason : str
         Why it stopped; ``quiet`` is a good end.
     messages, tokens : int
@@ -34,7 +35,7 @@ class LabRun:
 
     number: int
     changed: str
-    log: Path
+    log: Log
     reason: str
     messages: int
     tokens: int
@@ -43,7 +44,7 @@ class LabRun:
 
     def __repr__(self) -> str:
         met = f", {sum(self.goals.values())} of {len(self.goals)} goals met" if self.goals else ""
-        what = f"{self.messages} messages, {self.tokens:,} tokens{met}"
+        what = f"{counted(self.messages, 'message')}, {counted(self.tokens, 'token')}{met}"
         return f"<run {self.number} ({self.changed}): {self.reason}; {what}; log {self.log}>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:  # noqa: ARG002 - as IPython calls it

@@ -2,13 +2,12 @@
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
 from intercom_nb import demos
 from intercom_nb.analysis import delivery_counts, demo_goals
-from intercom_nb.checks import checked_flag, checked_path, checked_seconds, wrong_type
+from intercom_nb.checks import AnyPath, checked_flag, checked_path, checked_seconds, wrong_type
 from intercom_nb.errors import InterComError, LifecycleError, UnknownIdError
 from intercom_nb.lab.comparison import comparison
 from intercom_nb.lab.lab_run import LabRun
@@ -17,9 +16,10 @@ from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, agent_from, own_code_of
 from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import keep_output_out_of_cells
+from intercom_nb.readable import counted
 from intercom_nb.service.options import Options
 from intercom_nb.service.service import InterComService
-from intercom_nb.texts.names import checked_text
+from intercom_nb.texts.names import Names, checked_text
 from intercom_nb.views import snapshot
 
 __all__ = ["MissionLab"]
@@ -51,7 +51,7 @@ class MissionLab:
 
     Examples
     --------
-    >>> lab = MissionLab(1, model="offline", logs=intercom.log.parent)
+    >>> lab = MissionLab(1, model="offline", logs=intercom.log.path.parent)
     >>> first = lab.run(progress=False)
     >>> lab.edit("founder", mission="Find out who can help with your network.")
     >>> lab.run(progress=False).changed
@@ -65,7 +65,7 @@ class MissionLab:
         cast: int | Sequence[Agent],
         *,
         model: ModelChoice = None,
-        logs: str | Path | EllipsisType = ...,
+        logs: AnyPath | EllipsisType = ...,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         agents = demos.cast(cast) if isinstance(cast, int) else _checked_cast(cast)
@@ -82,7 +82,9 @@ class MissionLab:
         self._panel: LabPanel | None = None
 
     def __repr__(self) -> str:
-        return f"<MissionLab of {', '.join(agent.name for agent in self.cast.values())}; {len(self.runs)} runs>"
+        return (
+            f"<MissionLab of {', '.join(agent.name for agent in self.cast.values())}; {counted(len(self.runs), 'run')}>"
+        )
 
     def edit(self, agent: str, *, mission: str | None = None, description: str | None = None) -> None:
         """Change what an agent is for, or how the others see it, from the next run on.
@@ -93,9 +95,10 @@ class MissionLab:
             If nobody in the cast has this id or name.
         """
         checked_text(agent, "agent")
-        found = next((one for one in self.cast.values() if agent in (one.id, one.name)), None)
-        if found is None:
+        found_id = Names((one.id, one.name) for one in self.cast.values()).find(agent)
+        if found_id is None:
             raise UnknownIdError(agent, self.cast, kind="agent")
+        found = self.cast[found_id]
         if mission is not None:
             found.mission = checked_text(mission, "mission")
         if description is not None:
@@ -140,7 +143,6 @@ class MissionLab:
             service.add(first, *others)
             first.begin()
             reason = service.wait(timeout, progress=progress)
-        assert service.log is not None  # noqa: S101 - a lab's runs are on file
         who = delivery_counts(service)
         run = LabRun(
             number, self._changed(now), service.log, reason, service.spent.messages, service.spent.tokens, who,

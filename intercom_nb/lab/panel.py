@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from intercom_nb.members.cards import who_html
+from intercom_nb.readable import counted
 from intercom_nb.views import Dashboard
 
 __all__ = ["LabPanel"]
@@ -109,7 +110,7 @@ class LabPanel:
             for (agent_id, what), text in self._texts.items():
                 text.value = getattr(lab.cast[agent_id], what)
             self._run.disabled, self._stop.disabled = lab.at_work, not lab.at_work
-            state = "at work …" if lab.at_work else lab.trouble or f"{len(runs)} runs"
+            state = "at work …" if lab.at_work else lab.trouble or counted(len(runs), "run")
             self._status.value = escape(state)
             self._results.value = _beside(runs[-2:])
             self._table.value = _table(runs)
@@ -143,7 +144,8 @@ def _beside(runs: Sequence[Ran]) -> str:
     cells = [
         f"<div style='flex:1 1 18em;min-width:0;overflow-x:auto'><b>Run {run.number}</b> "
         f"({escape(run.changed)} changed)<br>{escape(run.reason)}: "
-        f"{run.messages} messages, {run.tokens:,} tokens{who_html(run.who)}{_goals(run.goals)}</div>"
+        f"{counted(run.messages, 'message')}, {counted(run.tokens, 'token')}"
+        f"{who_html(run.who)}{_goals(run.goals)}</div>"
         for run in runs
     ]
     return f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.4'>{''.join(cells)}</div>" if cells else ""

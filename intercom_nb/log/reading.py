@@ -4,11 +4,12 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
+from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
-from intercom_nb.checks import checked_path, wrong_type
+from intercom_nb.checks import AnyPath, checked_path, wrong_type
 from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.door import as_damage, check_schema, distrustful
 from intercom_nb.log.store import Store
@@ -19,6 +20,7 @@ __all__ = [
     "Query",
     "check_readable",
     "connected",
+    "in_memory",
     "path_of",
     "querying",
     "store_of",
@@ -40,6 +42,23 @@ class HasStore(Protocol):
         """Its log."""
 
 
+def in_memory(log: object) -> HasStore | None:
+    """Return what was given, if it is a service that keeps its log in memory, or that log; None for one that is a file.
+
+    Raises
+    ------
+    TypeError
+        If it is neither a service nor a path.
+    """
+    found = getattr(log, "_store", None)
+    if isinstance(found, Store):
+        given: Any = log
+        return given if found.path is None else None
+    if not isinstance(log, str | PathLike):
+        raise wrong_type("source", log, "a service, or the path of a log, as its .log names it")
+    return None
+
+
 def store_of(log: HasStore) -> Store:
     """Return the log of a service.
 
@@ -55,7 +74,7 @@ def store_of(log: HasStore) -> Store:
 
 
 @contextmanager
-def querying(log: HasStore | str | Path, *, told: bool = True) -> Iterator[Query]:
+def querying(log: HasStore | AnyPath, *, told: bool = True) -> Iterator[Query]:
     """Give a function that runs queries on one state of a log. Loads neither pandas nor pyarrow.
 
     Parameters
@@ -71,18 +90,18 @@ def querying(log: HasStore | str | Path, *, told: bool = True) -> Iterator[Query
     LogError
         If there is no such log, or it cannot be read as one.
     """
-    if not isinstance(log, str | Path) and store_of(log).path is None:
-        with store_of(log).reading() as query:
+    if (kept := in_memory(log)) is not None:
+        with store_of(kept).reading() as query:
             yield query
         return
     path = path_of(log)
     with ONE_AT_A_TIME, as_damage(path) if told else nullcontext(), connected(path) as connection:
-        if isinstance(log, str | Path):  # a service has checked its own
+        if isinstance(log, str | PathLike):  # a service has checked its own
             _check_anew(path, connection)
         yield lambda sql, *parameters: connection.execute(sql, parameters).fetchall()
 
 
-def path_of(log: HasStore | str | Path) -> Path:
+def path_of(log: HasStore | AnyPath) -> Path:
     """Return the file of a log.
 
     Raises
@@ -92,7 +111,7 @@ def path_of(log: HasStore | str | Path) -> Path:
     """
     path = (
         checked_path(log, "path", "a service, or the path of a log")
-        if isinstance(log, str | Path)
+        if isinstance(log, str | PathLike)
         else Path(str(store_of(log).path))
     )
     if not path.is_file():

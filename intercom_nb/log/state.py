@@ -4,8 +4,7 @@ What it costs follows what was alive there (members, waiting mail, unfinished ru
 spent stands in the place itself, and each agent's last run is found by an index. Conversations are read when asked for.
 """
 
-from pathlib import Path
-
+from intercom_nb.checks import AnyPath
 from intercom_nb.errors import LogError
 from intercom_nb.log.reading import HasStore, Query, querying
 from intercom_nb.log.state_reading import conversation, read_state
@@ -28,7 +27,7 @@ __all__ = [
 _LAST = 2**63 - 1  # the greatest number that SQLite has
 
 
-def places(log: HasStore | str | Path) -> list[Place]:
+def places(log: HasStore | AnyPath) -> list[Place]:
     """Return the places of a log, oldest first: the ends of its transactions.
 
     Parameters
@@ -45,7 +44,7 @@ def places(log: HasStore | str | Path) -> list[Place]:
         return [Place(seq, moment(at)) for seq, at in query("SELECT seq, at FROM places ORDER BY seq")]
 
 
-def state(log: HasStore | str | Path, place: int | str | None = None) -> State:
+def state(log: HasStore | AnyPath, place: int | str | None = None) -> State:
     """Return what was true at a place of a log.
 
     Parameters

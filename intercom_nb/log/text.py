@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from intercom_nb.checks import AnyPath
 from intercom_nb.environment import setting
 from intercom_nb.errors import LogError
 from intercom_nb.log.pseudonyms import Pseudonyms, without_texts
@@ -35,8 +36,8 @@ _Alter = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 
 def to_jsonl(
-    log: HasStore | str | Path,
-    path: str | Path,
+    log: HasStore | AnyPath,
+    path: AnyPath,
     *,
     for_play: bool = False,
     pseudonyms: bool = False,
@@ -79,7 +80,7 @@ def to_jsonl(
 
     Examples
     --------
-    >>> text = to_jsonl(intercom, intercom.log.with_suffix(".jsonl"))
+    >>> text = to_jsonl(intercom, intercom.log.path.with_suffix(".jsonl"))
     >>> text.read_text().splitlines()[0]
     '{"intercom_nb": "log", "schema": 2}'
     """

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from intercom_nb.checks import AnyPath
 from intercom_nb.errors import LogDamagedError, LogError, NewerLogError
 from intercom_nb.log.schema import (
     CLOCK,
@@ -29,7 +30,7 @@ _INFINITE = ("inf", "-inf")
 _WRITES = "to_jsonl(log, path) writes one"
 
 
-def from_jsonl(path: str | Path, to: str | Path | None = None) -> Path:
+def from_jsonl(path: AnyPath, to: AnyPath | None = None) -> Path:
     """Make a log of its text, as `to_jsonl` wrote it, and return the log's path.
 
     Parameters
@@ -48,7 +49,7 @@ def from_jsonl(path: str | Path, to: str | Path | None = None) -> Path:
     Examples
     --------
     >>> from intercom_nb import messages_df, to_jsonl
-    >>> log = from_jsonl(to_jsonl(intercom, intercom.log.with_name("again.jsonl")))
+    >>> log = from_jsonl(to_jsonl(intercom, intercom.log.path.with_name("again.jsonl")))
     >>> log.name, len(messages_df(log)) == len(intercom.messages)
     ('again.db', True)
     """

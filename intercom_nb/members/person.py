@@ -3,7 +3,8 @@
 from intercom_nb.agent_spec import AgentSpec, under_id
 from intercom_nb.checks import Told, wrong_type
 from intercom_nb.members.owner import Owner
-from intercom_nb.messages import Message
+from intercom_nb.messages import Message, Messages
+from intercom_nb.readable import counted
 from intercom_nb.texts.names import checked_name, slug
 
 __all__ = ["YOU", "Person"]
@@ -48,7 +49,7 @@ class Person(Told):
         return cls(spec, owner, id_is_made=person_id is None)
 
     def __repr__(self) -> str:
-        return f"<Person {self.name} ({self.id}), {len(self.inbox)} messages>"
+        return f"<Person {self.name} ({self.id}), {counted(len(self.inbox), 'message')}>"
 
     @property
     def name(self) -> str:
@@ -71,13 +72,13 @@ class Person(Told):
         return self.spec.team
 
     @property
-    def inbox(self) -> list[Message]:
+    def inbox(self) -> Messages:
         """The messages received so far, oldest first; a copy."""
-        return self._owner.inbox_of(self.id)
+        return Messages(self._owner.inbox_of(self.id))
 
-    def send_message(self, text: str, receiver_id: str) -> Message:
+    def send_message(self, message: str, receiver_id: str) -> Message:
         """Write to an agent, a person or a group; an answer arrives in the `inbox`."""
-        return self._owner.send_message(text, receiver_id, self.id)
+        return self._owner.send_message(message, receiver_id, self.id)
 
     def join(self, person_id: str) -> None:
         """Be known under this id from now on; called by the service."""

@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
+from types import UnionType
 
 from intercom_nb.errors import InvalidNameError, UnknownIdError, listed
 from intercom_nb.members.agent import Agent, has_made_id
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import YOU, Person
+from intercom_nb.readable import counted
 from intercom_nb.texts.lookalikes import folded
-from intercom_nb.texts.names import nearest, plain_name, slug
+from intercom_nb.texts.names import Names, nearest, plain_name, slug
 from intercom_nb.texts.turns import ChatEntry
 
 __all__ = ["Member", "Registry"]
 
 Member = Agent | Person
 
+_PLACES = {Agent: ("an agent", "agents"), Person: ("a person", "people"), Chat: ("a group chat", "chats")}
 _FEW = 20  # agents: so many ids can all be told to whom wrote a wrong one
 _NEAREST = 5  # of more, those that look most like it
 
@@ -45,8 +48,7 @@ class Registry:
     ) -> None:
         self._members: dict[str, Member] = {}
         self._chats: dict[str, Chat] = {}
-        self._by_name: dict[str, str] = {}
-        self._by_plain_id: dict[str, str] = {}
+        self._names = Names()
         self._persons: list[Person] = []
         self.changes: list[str] = []
         self._versions: dict[str, int] = {}
@@ -56,7 +58,7 @@ class Registry:
         self._reaches = reaches
 
     def __repr__(self) -> str:
-        return f"<Registry of {len(self._members)} members, {len(self._chats)} chats>"
+        return f"<Registry of {counted(len(self._members), 'member')}, {counted(len(self._chats), 'chat')}>"
 
     def __iter__(self) -> Iterator[Agent]:
         """Iterate over the agents, in the order they were added."""
@@ -71,17 +73,52 @@ class Registry:
         return [member for member in list(self._members.values()) if isinstance(member, Agent)]
 
     def get_agent(self, id: str) -> Agent:  # noqa: A002 - the seed's name
-        """Return an agent by its id (or its exact name).
+        """Return an agent by its id or its name.
 
         Raises
         ------
         UnknownIdError
-            If there is none.
+            If there is none; where a person or a chat answers to it, it says where that is found.
         """
-        found = self._find(id, None)
+        found = self._find(id, Agent)
         if not isinstance(found, Agent):
-            raise self._unknown(id, self.get_agents(), kind="agent")
+            raise self._elsewhere(id, "agent") or self._unknown(id, self.get_agents(), kind="agent")
         return found
+
+    def get_person(self, given: str) -> Person:
+        """Return a person by id or name.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none; where an agent or a chat answers to it, it says where that is found.
+        """
+        found = self._find(given, Person)
+        if not isinstance(found, Person):
+            raise self._elsewhere(given, "person") or UnknownIdError(
+                given, (person.id for person in self._persons), kind="person"
+            )
+        return found
+
+    def get_chat(self, given: str) -> Chat:
+        """Return a group chat by id or name.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none; where an agent or a person answers to it, it says where that is found.
+        """
+        found = self._find(given, Chat)
+        if not isinstance(found, Chat):
+            raise self._elsewhere(given, "group chat") or UnknownIdError(given, self._chats, kind="group chat")
+        return found
+
+    def _elsewhere(self, given: object, kind: str) -> UnknownIdError | None:
+        found = next((self._with_id(one) for one in self._names.answering(given)), None)
+        if found is None:
+            return None
+        what, where = _PLACES[type(found)]
+        return UnknownIdError(given, [found.id], kind=kind, place=f"{what}: intercom.{where}[{found.id!r}]")
 
     @property
     def members(self) -> list[Member]:
@@ -114,8 +151,8 @@ class Registry:
         exactly = self._members.get(given) if isinstance(given, str) else None  # type: ignore[redundant-expr]
         if exactly is not None:
             return exactly  # nearly always: a group is asked for each of its members with each message
-        found = self._find(given, asker_id)
-        if not isinstance(found, Agent | Person):
+        found = self.find(given)
+        if found is None:
             raise self._unknown(given, self.members, asker_id, kind="agent")
         return found
 
@@ -127,7 +164,7 @@ class Registry:
         UnknownIdError
             If there is none.
         """
-        found = self._find(given, asker_id)
+        found = self._find(given, Chat, asker_id)
         if not isinstance(found, Chat):
             raise UnknownIdError(given, (c.id for c in self._chats_of(asker_id)), kind="group chat")
         return found
@@ -140,18 +177,14 @@ class Registry:
         UnknownIdError
             If there is none; its list is the asker's chat list.
         """
-        found = self._find(given, asker_id)
+        found = self._find(given, Agent | Person | Chat, asker_id)
         if found is None:
             raise self._unknown(given, chain(self.members, self._chats_of(asker_id)), asker_id)
         return found
 
-    def knows(self, given: object) -> bool:
-        """Return whether somebody or some chat has this id or name."""
-        return self._find(given, None) is not None
-
     def find(self, given: object) -> Member | None:
         """Return an agent or person by what somebody wrote; None if there is none."""
-        found = self._find(given, None)
+        found = self._find(given, Agent | Person)
         return found if isinstance(found, Agent | Person) else None
 
     def _unknown(
@@ -164,20 +197,21 @@ class Registry:
         near = nearest(plain_name(str(given)), known, _NEAREST)
         return UnknownIdError(given, near, kind=kind, more=self._advise(asker))
 
-    def _find(self, given: object, asker_id: str | None) -> Member | Chat | None:
-        """Look up an id, also in another case or in quotes, or an exact name; never the nearest guess."""
-        if not isinstance(given, str):
-            return None
-        key = given if given in self._members else plain_name(given)
-        found = self._members.get(key) or self._chats.get(key)
-        if found is None:
-            folded = key.casefold()
-            known_id = self._by_plain_id.get(folded) or self._by_name.get(folded) or ""
-            found = self._members.get(known_id) or self._chats.get(known_id)
-        if found is None:
-            named = [chat for chat in self._chats_of(asker_id) if chat.name.casefold() == key.casefold()]
-            found = named[0] if len(named) == 1 else None
-        return found
+    def _find(self, given: object, kinds: type | UnionType, asker_id: str | None = None) -> Member | Chat | None:
+        """Look up an id or a name of some kind; by their names an asker means groups that it is in."""
+
+        def counts(one_id: str) -> bool:
+            found = self._with_id(one_id)
+            if isinstance(found, Chat) and asker_id is not None and asker_id not in found.roster:
+                is_id = one_id.casefold() in (str(given).casefold(), plain_name(str(given)).casefold())
+                return is_id and isinstance(found, kinds)
+            return isinstance(found, kinds)
+
+        found = self._names.find(given, counts)
+        return None if found is None else self._with_id(found)
+
+    def _with_id(self, one_id: str) -> Member | Chat | None:
+        return self._members.get(one_id) or self._chats.get(one_id)
 
     def entry(self, member_id: str) -> ChatEntry:
         """Return a member as others see it in their chat lists."""
@@ -206,7 +240,8 @@ class Registry:
         InvalidNameError
             If a name is taken, or an id that was asked for is.
         """
-        names, ids, made = set(self._by_name), set(self._by_plain_id), []
+        names = {member.name.casefold() for member in self.members}
+        ids, made = {one_id.casefold() for one_id in (*self._members, *self._chats)}, list[str]()
         for member in members:
             name = member.name.casefold()
             if name in names:
@@ -223,8 +258,7 @@ class Registry:
         member_id = member.id
         self._versions[member_id] = version
         self._members[member_id] = member
-        self._by_name[member.name.casefold()] = member_id
-        self._by_plain_id[member_id.casefold()] = member_id
+        self._names.add(member_id, member.name)
         if isinstance(member, Person):
             self._persons.append(member)
         self.changes.append(member_id)
@@ -261,12 +295,12 @@ class Registry:
     def add_chat(self, chat: Chat) -> None:
         """Enter a new chat."""
         self._chats[chat.id] = chat
-        self._by_plain_id[chat.id] = chat.id
+        self._names.add(chat.id, chat.name)
 
     def drop_chat(self, chat: Chat) -> None:
         """Forget a new chat again: what says that it was made is not written."""
         self._chats.pop(chat.id, None)
-        self._by_plain_id.pop(chat.id, None)
+        self._names.drop(chat.id, chat.name)
 
 
 def _free_id(member: Member, taken: set[str]) -> str:

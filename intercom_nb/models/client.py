@@ -8,12 +8,12 @@ import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import openai
 
+from intercom_nb.checks import AnyPath
 from intercom_nb.errors import ModelError
 from intercom_nb.models.chat_completions import response_of
 from intercom_nb.models.dialect import CHAT, COMPACT, EMBEDDINGS, RESPONSES, Dialect, is_missing_route
@@ -35,7 +35,7 @@ class ClientOptions:
     max_concurrency: int = 64
     max_retries: int = openai.DEFAULT_MAX_RETRIES
     timeout: float = 600.0
-    play: str | Path | None = None
+    play: AnyPath | None = None
     part: int | None = None  # which of the times that the played log was opened; all of them for None
     renew: str = ""  # how to make the recording anew, where the environment and no argument asked for it
 

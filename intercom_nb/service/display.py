@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from intercom_nb.analysis import delivery_counts
+from intercom_nb.checks import AnyPath
 from intercom_nb.log.store import Store
 from intercom_nb.members.cards import service_html
 from intercom_nb.service.running import Running
@@ -72,7 +73,7 @@ class Display(Running):
         """Return a picture of it as it is now, which stays in the notebook: an ``IPython.display.Image``."""
         return snapshot(self)
 
-    def to_html(self, path: str | Path) -> Path:
+    def to_html(self, path: AnyPath) -> Path:
         """Write what has happened as one HTML file that anybody can open, and return its path."""
         return to_html(self, path)
 
@@ -132,7 +133,7 @@ class Display(Running):
             "status": self.status,
             "model": self.model,
             "spent": str(self.spent),
-            "log": str(self.log or "in memory"),
+            "log": str(self.log),
         }
         agents = [(agent.name, agent.status, agent.description) for agent in self._engine.registry]
         return service_html(what, agents, delivery_counts(self))
@@ -160,7 +161,7 @@ class Display(Running):
             "reason": self.reason,
             "notice": self._engine.models.notice,
             "model": self.model,
-            "log": None if self.log is None else str(self.log),
+            "log": None if self.log.path is None else str(self.log),
             "spent": {
                 "runs": spent.runs,
                 "messages": spent.messages,

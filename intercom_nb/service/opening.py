@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from intercom_nb.checks import AnyPath
 from intercom_nb.environment import setting
 from intercom_nb.errors import LogError, MissingKeyError
 from intercom_nb.log.door import as_damage
@@ -52,7 +53,7 @@ class Given:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     client: AsyncOpenAI | None = field(default=None, repr=False)
-    play: str | Path | None = None
+    play: AnyPath | None = None
     contacts: Any = None
     may_contact: Any = None
     resume_tools: bool = False

@@ -8,12 +8,11 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 from intercom_nb.agent_spec import checked_context
-from intercom_nb.checks import checked_call, checked_flag, checked_path, checked_whole, shown, wrong_type
+from intercom_nb.checks import AnyPath, checked_call, checked_flag, checked_path, checked_whole, shown, wrong_type
 from intercom_nb.contact_policies import ContactPolicy, checked_contacts, policy_from, policy_text
 from intercom_nb.contacts.rule import MayContact
 from intercom_nb.limits import Limits
@@ -44,7 +43,7 @@ class Options:
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
     client: AsyncOpenAI | None = field(default=None, repr=False)
-    play: str | Path | None = None
+    play: AnyPath | None = None
     settings: ModelSettings = field(default_factory=ModelSettings)
     limits: Limits = field(default_factory=Limits)
     max_concurrency: int = 64
@@ -150,8 +149,8 @@ def _checked_client(client: object) -> AsyncOpenAI | None:
     return client
 
 
-def _checked_tape(name: str) -> Callable[[Any], str | Path | None]:
-    def checked(value: Any) -> str | Path | None:
+def _checked_tape(name: str) -> Callable[[Any], AnyPath | None]:
+    def checked(value: Any) -> AnyPath | None:
         return None if value is None else checked_path(value, name, "the path of a log, or of its text")
 
     return checked

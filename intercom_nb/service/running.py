@@ -4,10 +4,10 @@ import asyncio
 import atexit
 import contextlib
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from intercom_nb.analysis import Log
 from intercom_nb.checks import checked_flag, checked_seconds
 from intercom_nb.errors import LifecycleError, LogError, RecordingError
 from intercom_nb.limits import Limits, Spent
@@ -80,9 +80,9 @@ class Running:
         return self._engine.lifecycle.spent
 
     @property
-    def log(self) -> Path | None:
-        """The log's file; None for a log in memory."""
-        return self._engine.log.path
+    def log(self) -> Log:
+        """Its log: goes wherever a path goes, and can be asked, ``intercom.log.who_to_whom()``."""
+        return Log(self._engine)
 
     @property
     def model(self) -> str:

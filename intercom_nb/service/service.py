@@ -6,20 +6,22 @@ from pathlib import Path
 from types import EllipsisType, MappingProxyType
 from typing import Any, Literal, Self
 
-from intercom_nb.checks import Told, checked_call, checked_flag, checked_path, checked_whole, shown
+from intercom_nb.checks import AnyPath, Told, checked_call, checked_flag, checked_path, checked_whole, shown
 from intercom_nb.contact_policies import ContactPolicy
 from intercom_nb.contacts.rule import MayContact
 from intercom_nb.environment import setting
 from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, check_free, own_code_of
+from intercom_nb.members.by_name import ByName
 from intercom_nb.members.chat import Chat
 from intercom_nb.members.person import YOU, Person
-from intercom_nb.members.registry import Member, Registry
-from intercom_nb.messages import Message
+from intercom_nb.members.registry import Registry
+from intercom_nb.messages import Message, Messages
 from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import AsyncOpenAI, Delta, ModelChoice, check_nothing_recorded
 from intercom_nb.models.prices import Price
 from intercom_nb.notebook import claim_name, note
+from intercom_nb.readable import counted
 from intercom_nb.service.display import Display
 from intercom_nb.service.opening import Given, made, opened
 from intercom_nb.service.options import Options
@@ -124,7 +126,7 @@ class InterComService(Told, Display):
         name: str | None = None,
         *,
         model: ModelChoice = None,
-        logs: str | Path | EllipsisType | None = ...,
+        logs: AnyPath | EllipsisType | None = ...,
         settings: Mapping[str, Any] | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         base_url: str | None = None,
@@ -134,7 +136,7 @@ class InterComService(Told, Display):
         max_retries: int = 2,
         timeout: float = 600.0,
         record: None = None,
-        play: str | Path | None = None,
+        play: AnyPath | None = None,
         thread_logs: bool = True,
         chat_list: Literal["newest", "every"] = "newest",
         prices: Mapping[str, Price] = MappingProxyType({}),
@@ -183,7 +185,7 @@ class InterComService(Told, Display):
     @classmethod
     def open(  # noqa: PLR0913 - what only code can give, and what may be given anew
         cls,
-        path: str | Path,
+        path: AnyPath,
         *,
         model: ModelChoice = None,
         tools: Iterable[Callable[..., Any]] = (),
@@ -192,7 +194,7 @@ class InterComService(Told, Display):
         base_url: str | None = None,
         api_key: str | None = None,
         client: AsyncOpenAI | None = None,
-        play: str | Path | None = None,
+        play: AnyPath | None = None,
         contacts: ContactPolicy = None,
         may_contact: MayContact | None = None,
         resume_tools: bool = False,
@@ -268,14 +270,18 @@ class InterComService(Told, Display):
     # -- what it is -------------------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        n, where = len(self.registry), self.log or "in memory"
-        agents = "1 agent" if n == 1 else f"{n} agents"
-        spent = self.spent.said(self.limits)
-        return f"<InterComService {self.name}: {self.status}; {agents}, {spent}; {self.model}; log {where}>"
+        what = f"{counted(len(self), 'agent')}, {self.spent.said(self.limits)}"
+        return f"<InterComService {self.name}: {self.status}; {what}; {self.model}; log {self.log}>"
 
-    def __getitem__(self, given: str) -> Member | Chat:
-        """Return the agent, person or chat with this id or name."""
-        return self.registry.party(given)
+    def __getitem__(self, given: str) -> Agent:
+        """Return the agent with this id or name.
+
+        Raises
+        ------
+        UnknownIdError
+            If there is none; where a person or a chat answers to it, it says where that is found.
+        """
+        return self.registry.get_agent(given)
 
     def __iter__(self) -> Iterator[Agent]:
         """Iterate over the agents, in the order they were added."""
@@ -290,11 +296,11 @@ class InterComService(Told, Display):
         return True
 
     def __contains__(self, given: object) -> bool:
-        """Return whether there is an agent, person or chat with this id or name."""
-        return self.registry.knows(given)
+        """Return whether there is this agent, or one with this id or name."""
+        return given in self.agents
 
     def _ipython_key_completions_(self) -> list[str]:
-        return [found.id for found in (*self.registry.members, *self.registry.chats)]
+        return self.agents._ipython_key_completions_()
 
     @property
     def registry(self) -> Registry:
@@ -302,24 +308,30 @@ class InterComService(Told, Display):
         return self._engine.registry
 
     @property
-    def agents(self) -> list[Agent]:
-        """Its agents, in the order they were added."""
-        return self.registry.get_agents()
+    def agents(self) -> ByName[Agent]:
+        """Its agents, in the order they were added; by id and name too: ``intercom.agents["founder"]``."""
+        return ByName("agent", self.registry.get_agents, self.registry.get_agent, lambda one: {"status": one.status})
 
     @property
-    def chats(self) -> list[Chat]:
-        """Its group chats, in the order they were created."""
-        return self.registry.chats
+    def chats(self) -> ByName[Chat]:
+        """Its group chats, in the order they were created; by id and name too."""
+        registry = self.registry
+        return ByName(
+            "chat", lambda: registry.chats, registry.get_chat, lambda one: {"members": ", ".join(one.members)}
+        )
 
     @property
-    def people(self) -> list[Person]:
-        """Its persons, in the order they were added."""
-        return self.registry.persons
+    def people(self) -> ByName[Person]:
+        """Its persons, in the order they were added; by id and name too."""
+        registry = self.registry
+        return ByName(
+            "person", lambda: registry.persons, registry.get_person, lambda one: {"inbox": str(len(one.inbox))}
+        )
 
     @property
-    def messages(self) -> list[Message]:
+    def messages(self) -> Messages:
         """Every accepted message, oldest first, read from the log."""
-        return self._engine.log.messages()
+        return Messages(self._engine.log.messages())
 
     # -- members ----------------------------------------------------------------------------------------------------
 

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from intercom_nb.checks import wrong_type
-from intercom_nb.errors import InvalidNameError
+from intercom_nb.errors import InvalidNameError, SharedNameError
 from intercom_nb.texts.lookalikes import unseen
 
 __all__ = [
+    "Names",
     "checked_id",
     "checked_name",
     "checked_text",
@@ -117,6 +118,69 @@ def checked_id(agent_id: object) -> str:
 def plain_name(written: str) -> str:
     """Return a tool's name or an id without what models wrap around it: spaces, quotes, a ``functions.`` prefix."""
     return written.strip().strip("\"'`“”‘’").strip().removeprefix("functions.").strip()
+
+
+class Names:
+    """Who answers to what somebody wrote: people, models and folders are all understood alike.
+
+    An id counts before a name; both are taken whole, in any case, and without the quotes models put around them. The
+    nearest guess never counts.
+
+    Examples
+    --------
+    >>> names = Names([("founder", "Founder"), ("chat-1", "Plan"), ("chat-2", "Plan")])
+    >>> names.find("FOUNDER"), names.find("plan."), names.answering("plan")
+    ('founder', None, ['chat-1', 'chat-2'])
+    """
+
+    def __init__(self, named: Iterable[tuple[str, str]] = ()) -> None:
+        self._ids: dict[str, str] = {}
+        self._names: dict[str, dict[str, None]] = {}
+        for one_id, name in named:
+            self.add(one_id, name)
+
+    def add(self, one_id: str, name: str) -> None:
+        """Let an id and its name be known."""
+        self._ids[one_id.casefold()] = one_id
+        self._names.setdefault(name.casefold(), {})[one_id] = None
+
+    def drop(self, one_id: str, name: str) -> None:
+        """Let them be known no longer."""
+        self._ids.pop(one_id.casefold(), None)
+        self._names.get(name.casefold(), {}).pop(one_id, None)
+
+    def answering(self, written: object, among: Callable[[str], bool] = lambda _: True) -> list[str]:
+        """Return the ids that something written means: several only where several have that name.
+
+        Parameters
+        ----------
+        written : object
+            What somebody wrote; what is no text means nobody.
+        among : callable, optional
+            Whether an id counts.
+        """
+        if not isinstance(written, str):
+            return []
+        for key in dict.fromkeys([written.casefold(), plain_name(written).casefold()]):
+            one_id = self._ids.get(key)
+            if one_id is not None and among(one_id):
+                return [one_id]
+            if found := [one for one in self._names.get(key, ()) if among(one)]:
+                return found
+        return []
+
+    def find(self, written: object, among: Callable[[str], bool] = lambda _: True) -> str | None:
+        """Return the one id that something written means; None if nobody answers to it.
+
+        Raises
+        ------
+        SharedNameError
+            If several do.
+        """
+        found = self.answering(written, among)
+        if len(found) > 1:
+            raise SharedNameError(written, found)
+        return found[0] if found else None
 
 
 def code_text(name: str) -> str:

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from intercom_nb.checks import checked_file
+from intercom_nb.checks import AnyPath, checked_file
 from intercom_nb.log.reading import HasStore, Query, querying
 from intercom_nb.views.feed import TEXTS, all_facts, texts_between
 from intercom_nb.views.widget import bundle
@@ -37,7 +37,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(source: HasStore | str | Path, path: str | Path) -> Path:
+def to_html(source: HasStore | AnyPath, path: AnyPath) -> Path:
     """Write a log as one HTML file that anybody can open: the dashboard with its slider, without a kernel.
 
     Everything is in the file, and it connects to nothing. Texts of agents are only ever shown as text.
@@ -56,7 +56,7 @@ def to_html(source: HasStore | str | Path, path: str | Path) -> Path:
 
     Examples
     --------
-    >>> to_html(intercom, intercom.log.with_suffix(".html")).suffix
+    >>> to_html(intercom, intercom.log.path.with_suffix(".html")).suffix
     '.html'
     """
     written = checked_file(path, "path")

@@ -7,9 +7,11 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
+from intercom_nb.checks import AnyPath
 from intercom_nb.errors import InterComError, LogError, UnknownIdError
 from intercom_nb.log.reading import Query, querying, store_of
 from intercom_nb.notebook import is_watched, put_out
@@ -33,9 +35,9 @@ _NEAR = 5  # ids that are told where a focus has none
 class _OneOfEach(type):
     """Makes one view of a service, part and focus, and gives it again: the service's hub tells those it made only."""
 
-    def __call__(cls, source: Shown | str | Path, focus: str = "") -> Any:
+    def __call__(cls, source: Shown | AnyPath, focus: str = "") -> Any:
         make = partial(super().__call__, source, checked_text(focus, "focus"))
-        if isinstance(source, str | Path):
+        if isinstance(source, str | PathLike):
             return make()
         return seen_of(source).hub.view(cls.part, focus, make)  # type: ignore[attr-defined]  # views have one
 
@@ -65,15 +67,15 @@ class View(metaclass=_OneOfEach):
 
     part: ClassVar[str]
 
-    def __init__(self, source: Shown | str | Path, focus: str = "") -> None:
+    def __init__(self, source: Shown | AnyPath, focus: str = "") -> None:
         self.focus = checked_text(focus, "focus")
         self.changed = Changed()
         self.stored = Stored(self.part, self.focus)
         self.closed = False
-        self._log: Path | None = Path(source) if isinstance(source, str | Path) else store_of(source).path
+        self._log: Path | None = Path(source) if isinstance(source, str | PathLike) else store_of(source).path
         self._service: weakref.ref[Seen] | None = None
         self._kept: Seen | None = None
-        if not isinstance(source, str | Path):
+        if not isinstance(source, str | PathLike):
             self._kept = seen_of(source)
             self._service = weakref.ref(self._kept)
         self._line = one_line(source)  # also shows at once whether there is such a log
@@ -282,7 +284,7 @@ class View(metaclass=_OneOfEach):
             raise LogError(self._log, "this log was in memory, and its service is gone")
 
 
-def _check_there(source: Shown | str | Path, focus: str) -> None:
+def _check_there(source: Shown | AnyPath, focus: str) -> None:
     if not focus:
         return
     with querying(source) as query:

@@ -258,7 +258,7 @@ def test_several_logs_have_a_column_that_says_which(tmp_path, talk):
     listed, folder = f.messages_df([two, one, talk]), f.messages_df(other)
 
     assert list(listed.columns) == ["log", *COLUMNS["messages"]]
-    assert listed.log.tolist() == ["two"] * 2 + ["one"] + [talk.log.stem] * 3
+    assert listed.log.tolist() == ["two"] * 2 + ["one"] + [talk.log.path.stem] * 3
     assert folder.log.tolist() == ["one"]
     assert f.messages_df([one, other / "one.db"]).log.tolist() == [str(one), str(other / "one.db")]
     assert list(f.messages_df([]).columns) == ["log", *COLUMNS["messages"]]
@@ -372,7 +372,7 @@ def test_a_live_log_is_read_while_64_agents_write_it(scripted, tmp_path):
             seen.append(len(frames.messages))
             found.extend(half_states(frames))
 
-    command = [sys.executable, "-c", READER, str(intercom.log), *map(str, Path(__file__).parents[:2])]
+    command = [sys.executable, "-c", READER, str(intercom.log.path), *map(str, Path(__file__).parents[:2])]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other, intercom:
         for name in names:
             intercom[name].begin()
@@ -395,7 +395,7 @@ def test_a_live_log_is_read_while_64_agents_write_it(scripted, tmp_path):
     assert len(seen) == 16
     assert sorted(elsewhere) == elsewhere
     assert elsewhere[0] < elsewhere[-1]
-    assert half_states(f.read_frames(intercom.log)) == []
+    assert half_states(f.read_frames(intercom.log.path)) == []
 
 
 def test_importing_the_analysis_loads_nothing_heavy():

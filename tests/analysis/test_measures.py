@@ -40,7 +40,7 @@ def office(scripted):
     with intercom:
         intercom["ann"].begin()
         intercom.wait()
-    return intercom.log
+    return intercom.log.path
 
 
 def traffic(source):
@@ -116,8 +116,8 @@ def test_reply_times_and_shares_by_hand(scripted):
     intercom.send_message("q4", "bob", "ann")
     intercom.stop()
     for n, delay in enumerate([1, 2, 3, 10]):
-        set_times(intercom.log, **{f"q{n}": 100 * n, f"a{n}": 100 * n + delay})
-    frame = agent_measures(intercom.log)
+        set_times(intercom.log.path, **{f"q{n}": 100 * n, f"a{n}": 100 * n + delay})
+    frame = agent_measures(intercom.log.path)
     bob = frame.loc["Bob"]
 
     assert (bob.replies, bob.reply_median_s) == (4, 2.5)
@@ -287,7 +287,7 @@ def test_measures_of_several_logs_stand_below_each_other(office, scripted):
     other.stop()
     frame = agent_measures(office.parent)
 
-    assert frame.groupby("log").size().to_dict() == {other.log.stem: 1, office.stem: 5}
+    assert frame.groupby("log").size().to_dict() == {other.log.path.stem: 1, office.stem: 5}
     assert len(cost([office, other.log])) == 7
     with pytest.raises(ValueError, match="one log, not at 2"):
         conversation_measures(office.parent)

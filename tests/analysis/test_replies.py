@@ -126,7 +126,7 @@ def test_every_kind_of_source_says_the_same(scripted):
     with intercom:
         intercom.wait()
         live = replies_df(intercom)
-    path = intercom.log
+    path = intercom.log.path
 
     for source in (path, str(path), read_frames(path)):
         pd.testing.assert_frame_equal(replies_df(source), live)

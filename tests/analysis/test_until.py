@@ -73,7 +73,7 @@ def test_what_was_read_at_a_place_is_read_there_later(data, on_file):
                 read.append(read_now(service))
             sources = [service]
             assert_same(read, service)
-        assert_same(read, *([service.log] if on_file else sources))
+        assert_same(read, *([service.log.path] if on_file else sources))
 
 
 def read_now(service):

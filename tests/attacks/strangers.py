@@ -14,7 +14,7 @@ def a_log(folder, *names, **settings):
         for agent in intercom.agents:
             agent.begin()
         assert intercom.wait(60) == "quiet"
-    return intercom.log
+    return intercom.log.path
 
 
 def change(log, sql):

@@ -88,7 +88,7 @@ def test_an_odd_answer_harms_nobody(case, tmp_path):
     assert ids == [item["call_id"] for item in sent if item.get("type") == "function_call_output"]
     assert all(ids)
     assert spent >= 0
-    opened = InterComService.open(intercom.log, model=ScriptedAssistant(default="Fine."), tools=[note])
+    opened = InterComService.open(intercom.log.path, model=ScriptedAssistant(default="Fine."), tools=[note])
     assert opened["ann"].history
     opened.stop()
 
@@ -273,7 +273,7 @@ def test_what_no_log_keeps_fails_alone(scripted, tmp_path):
     person.send_message("after", other.id)
     intercom.stop()
 
-    opened = InterComService.open(intercom.log, model=ScriptedAssistant())
+    opened = InterComService.open(intercom.log.path, model=ScriptedAssistant())
     assert [message.text for message in opened.messages] == ["before", "after"]
     assert opened.spent.messages == 2
     opened.stop()

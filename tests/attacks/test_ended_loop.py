@@ -57,7 +57,7 @@ def test_a_loop_that_has_ended_is_told(tool, tmp_path):
         with pytest.raises(LifecycleError, match="has stopped"):
             intercom.send_message("Are you there?", "bob")
 
-    with InterComService.open(intercom.log, model=model, tools=[tool]) as opened:
+    with InterComService.open(intercom.log.path, model=model, tools=[tool]) as opened:
         opened.send_message("Are you there?", "bob")
 
         assert opened.wait(LIMIT_S, progress=False) == "quiet"
@@ -99,7 +99,7 @@ def test_a_key_that_is_missing_at_the_first_call_is_a_failed_run(tmp_path):
     with InterComService("s", logs=tmp_path, model=offline, api_key="k" * 20, thread_logs=False) as intercom:
         intercom.add(Agent("Ann", model="gpt-nowhere"), Agent("Bob"))
 
-    with InterComService.open(intercom.log, model=offline) as opened:
+    with InterComService.open(intercom.log.path, model=offline) as opened:
         opened.send_message("Hi", "ann")
         opened.send_message("Hi", "bob")
 

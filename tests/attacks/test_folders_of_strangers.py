@@ -123,7 +123,7 @@ def test_two_services_of_one_name_have_a_folder_each(tmp_path):
         assert other.wait(60) == "quiet"
 
     assert "Second." not in (one.with_suffix("") / "Ann").read_text()
-    assert "Fine." not in (other.log.with_suffix("") / "Ann").read_text()
+    assert "Fine." not in (other.log.path.with_suffix("") / "Ann").read_text()
 
 
 ITEMS = [

@@ -85,7 +85,7 @@ def test_a_stop_that_was_interrupted_anywhere_is_done_by_the_next(tmp_path):
         intercom.stop()
         n += again
 
-        with InterComService.open(intercom.log, model=model) as opened:
+        with InterComService.open(intercom.log.path, model=model) as opened:
             assert opened.wait(LIMIT_S, progress=False) == "quiet"
             assert [message.text for message in opened.messages] == ["Hi"]
         assert [t.name for t in threading.enumerate() if t.name.startswith("intercom")] == []

@@ -21,7 +21,7 @@ def everything_said(intercom, folder):
         intercom.wait(60)
         told = [repr(intercom), intercom.status, intercom.model, repr(intercom["ann"]), intercom["ann"].status]
     told += [to_jsonl(intercom, folder / "told.jsonl").read_text(), to_html(intercom, folder / "told.html").read_text()]
-    with sqlite3.connect(intercom.log) as log:
+    with sqlite3.connect(intercom.log.path) as log:
         told += list(log.iterdump())
     log.close()
     return "\n".join(told)

@@ -32,7 +32,7 @@ def test_nothing_is_acknowledged_after_the_file_is_gone(tmp_path, fault):
     intercom.send_message("before", "ann")
     assert intercom.wait(60) == "quiet"
 
-    FAULTS[fault](intercom.log)
+    FAULTS[fault](intercom.log.path)
     with pytest.raises(LogError, match="while it was written; nothing more is accepted"):
         intercom.send_message("after", "ann")
     assert intercom.reason == "log"
@@ -60,7 +60,7 @@ def test_a_copy_without_its_write_ahead_file_says_so(tmp_path, capsys):
     """What was said last may be missing in it."""
     with InterComService("s", logs=tmp_path, model=ScriptedAssistant(default="Fine."), thread_logs=False) as intercom:
         copy = tmp_path / "copy.db"
-        shutil.copy(intercom.log, copy)
+        shutil.copy(intercom.log.path, copy)
     InterComService.open(copy, model="offline").stop()
     told = capsys.readouterr()
 
@@ -78,7 +78,7 @@ def test_a_full_disk_is_called_one(tmp_path):
     with pytest.raises(LogError, match="full"):
         intercom.send_message("x" * 200_000, "ann")
     intercom.stop()
-    with closing(sqlite3.connect(intercom.log)) as log:
+    with closing(sqlite3.connect(intercom.log.path)) as log:
         assert log.execute("SELECT text FROM messages ORDER BY seq LIMIT 1").fetchone() == ("before",)
 
 

@@ -161,7 +161,7 @@ def test_reload_a_second_view_and_showing_again_show_the_same(opened):
 
 def test_a_finished_log_and_its_course(opened):
     """`Dashboard(path)` shows it; the slider goes back to any message, and graph and transcript follow."""
-    cells = [CAST, "intercom.start()\nintercom.wait(1)\nintercom.stop()", "Dashboard(intercom.log)"]
+    cells = [CAST, "intercom.start()\nintercom.wait(1)\nintercom.stop()", "Dashboard(intercom.log.path)"]
     notebook = opened(cells, height=1800)
     notebook.run_all()
     more_than(notebook, 5)

@@ -81,7 +81,7 @@ def test_older_rows_come_on_scrolling_up(opened):
 
 def test_looking_back_brings_in_what_it_needs(opened):
     """The page begins with the newest rows; the slider goes to any of the 5,000 messages, and all is counted."""
-    cells = [POUR, "intercom.stop()", "from intercom_nb import Dashboard\nDashboard(intercom.log)"]
+    cells = [POUR, "intercom.stop()", "from intercom_nb import Dashboard\nDashboard(intercom.log.path)"]
     notebook = opened(cells, height=1800)
     notebook.run_all()
     notebook.wait(f"() => ({TOTAL})() === 5000")

@@ -106,7 +106,7 @@ def test_instructions_stand_in_place_of_mission_and_guideline(tmp_path):
         agent.begin()
         assert intercom.wait(60) == "failed"
     assistant = ScriptedAssistant()
-    with InterComService.open(intercom.log, model=assistant) as again:
+    with InterComService.open(intercom.log.path, model=assistant) as again:
         again.retry()
         assert again.wait(60) == "quiet"
         told = assistant.requests[-1]["instructions"]
@@ -299,7 +299,7 @@ def test_the_builder_tells_what_is_new_changed_and_up_to_date(tmp_path):
         documents(cast / "1", a__md=b"x")
         (cast / "2" / "settings.json").write_text('{"name": "Robert", "id": "b"}')
         second = builder.report(intercom)
-        assert builder.report(intercom.log) == second
+        assert builder.report(intercom.log.path) == second
         builder.apply(intercom)
         third = builder.report(intercom)
 

@@ -134,7 +134,7 @@ def test_found_contacts_outlive_the_process(tmp_path):
         intercom.add(Agent("Ann"), *(Agent(name, description=text) for name, text in CAST.items()))
         intercom["ann"].begin()
         intercom.wait(60)
-    with InterComService.open(intercom.log, model=ScriptedAssistant()) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant()) as again:
         assert [entry["id"] for entry in again.get_chat_list_for("ann")] == ["plumber", "baker"]
         assert [agent.id for agent in again.search("bread")] == ["baker"]
 

@@ -36,7 +36,7 @@ def test_a_run_is_a_log_of_its_own_with_its_outcome(lab):
     first, second = lab.run(), lab.run()
 
     assert first.log != second.log
-    assert first.log.is_file()
+    assert first.log.path.is_file()
     assert first.who["Founder"]["Marketing Expert"] == 2
     assert all(first.goals.values())
     assert (first.reason, first.messages) == ("quiet", 4)

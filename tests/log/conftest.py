@@ -35,4 +35,4 @@ def log(tmp_path):
         intercom.create_chat(["bob", "cid", person.id], "Chat", "", "ann")
         intercom["ann"].begin()
         assert intercom.wait(60) == "quiet"
-    return intercom.log
+    return intercom.log.path

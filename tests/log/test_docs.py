@@ -75,9 +75,9 @@ def test_every_kind_of_event_is_there():
 def test_the_examples_run(tmp_path):
     """On the log of a demo: who wrote to whom, what each agent spent, and what waited at a message."""
     finished = demos.run(1, model="offline", logs=tmp_path)
-    text = PAGE.read_text("utf-8").replace("logs/20260101-120000-demo-1.db", str(finished.log))
+    text = PAGE.read_text("utf-8").replace("logs/20260101-120000-demo-1.db", str(finished.log.path))
     shell, spent, waited = re.findall(r"```(?:sh|python)\n(.*?)```", text, re.DOTALL)
-    with closing(sqlite3.connect(finished.log)) as log:
+    with closing(sqlite3.connect(finished.log.path)) as log:
         assert ("founder", "marketing-expert", 2) in log.execute(shell.split('"')[1]).fetchall()
     names = {}
     exec(spent.replace("pd.read_sql", "frame = pd.read_sql"), names)  # noqa: S102 - our own page

@@ -34,9 +34,9 @@ def test_a_second_service_in_this_process_is_refused(scripted, tmp_path):
     intercom = scripted(logs=tmp_path)
 
     with pytest.raises(LogInUseError, match="another service is writing this log"):
-        InterComService.open(intercom.log, model="offline")
+        InterComService.open(intercom.log.path, model="offline")
     intercom.stop()
-    InterComService.open(intercom.log, model="offline").stop()
+    InterComService.open(intercom.log.path, model="offline").stop()
 
 
 def test_a_service_in_another_process_is_refused(scripted, tmp_path):
@@ -45,10 +45,10 @@ def test_a_service_in_another_process_is_refused(scripted, tmp_path):
     code += "except Exception as error: print(type(error).__name__)\nelse: print('opened')"
     intercom = scripted(logs=tmp_path)
 
-    with python(code, intercom.log) as other:
+    with python(code, intercom.log.path) as other:
         during = other.communicate(timeout=60)[0].strip()
     intercom.stop()
-    with python(code, intercom.log) as other:
+    with python(code, intercom.log.path) as other:
         after = other.communicate(timeout=60)[0].strip()
 
     assert (during, after) == ("LogInUseError", "opened")
@@ -182,8 +182,8 @@ def test_a_log_that_lacks_an_agents_tools_is_let_go(scripted, tmp_path):
     intercom.stop()
 
     with pytest.raises(LogError, match="look_up"):
-        InterComService.open(intercom.log, model="offline")
-    InterComService.open(intercom.log, tools=[look_up], model="offline").stop()
+        InterComService.open(intercom.log.path, model="offline")
+    InterComService.open(intercom.log.path, tools=[look_up], model="offline").stop()
 
 
 @pytest.mark.parametrize(

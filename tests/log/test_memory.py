@@ -173,7 +173,7 @@ class Society:
         """Stop it, go on with its log, and compare again."""
         self.intercom.stop()
         before = now_of(self.intercom)
-        self.intercom = InterComService.open(self.intercom.log, model=self.model, tools=[press])
+        self.intercom = InterComService.open(self.intercom.log.path, model=self.model, tools=[press])
         assert vars(now_of(self.intercom)) == vars(before)
         compare(self.intercom)
 
@@ -189,7 +189,7 @@ def now_of(intercom):
 
 def compare(intercom):
     """Compare what a service remembers with what its log says."""
-    with querying(intercom.log) as query:
+    with querying(intercom.log.path) as query:
         ((place,),) = query("SELECT MAX(seq) FROM places")
         at = read_state(query, place)
         said = {member.spec.id: conversation(query, member.spec.id, place) for member in at.members}

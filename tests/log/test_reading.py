@@ -12,7 +12,7 @@ from intercom_nb import InterComService, LogError, left_alone, read_frames, runs
 def test_a_log_from_before_the_first_release_is_refused_in_words(tmp_path, read):
     """Its tables are not those that the queries name, and nobody should have to read SQLite's error."""
     with InterComService("old", logs=tmp_path, model="offline") as intercom:
-        path = intercom.log
+        path = intercom.log.path
     with closing(sqlite3.connect(path)) as log, log:
         log.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
 

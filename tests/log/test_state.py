@@ -124,14 +124,14 @@ class Society:
             "group": lambda: intercom.send_message(self.unique(f"{a % 2}|all"), "chat-1", other),
             "long": lambda: self.read_much(agents[a % len(agents)]),
             "thank": lambda: self.thank("chat-1" if a % 2 else one),
-            "admin": lambda: intercom.send_message("do|leave_chat|", intercom["chat-1"].admin_id, "you"),
+            "admin": lambda: intercom.send_message("do|leave_chat|", intercom.chats["chat-1"].admin_id, "you"),
             "key": lambda: intercom.send_message("0|key", one, "you", key=f"key {b % 3}"),
             "edit": lambda: setattr(intercom[one], "mission", self.unique("Keep it.")),
             "limit": lambda: setattr(intercom[one], "limits", Limits(runs=b + 1)),
             "settings": lambda: setattr(intercom, "settings", {"temperature": a / 40}),
             "limits": lambda: setattr(intercom, "limits", Limits(runs=400 + b)),
-            "member": lambda: intercom.add_chat_member(one, "chat-1", intercom["chat-1"].admin_id),
-            "removed": lambda: intercom.remove_chat_member(one, "chat-1", intercom["chat-1"].admin_id),
+            "member": lambda: intercom.add_chat_member(one, "chat-1", intercom.chats["chat-1"].admin_id),
+            "removed": lambda: intercom.remove_chat_member(one, "chat-1", intercom.chats["chat-1"].admin_id),
             "new": lambda: self.add_agent(len(agents)) if len(agents) < 7 else None,
             "pause one": lambda: intercom.pause(one),
             "resume one": lambda: intercom.resume(one),
@@ -157,7 +157,7 @@ class Society:
 
     def thank(self, chat_id):
         """Let members thank each other where they talk, until the guard holds it."""
-        members = self.intercom["chat-1"].members if chat_id == "chat-1" else ["agent-1", "agent-2"]
+        members = self.intercom.chats["chat-1"].members if chat_id == "chat-1" else ["agent-1", "agent-2"]
         senders = [one for one in members if one not in ("you", chat_id)]
         for n in range(8):
             self.intercom.send_message("Thank you!", chat_id, senders[n % len(senders)])
@@ -170,7 +170,7 @@ class Society:
     def reopen(self):
         """Stop it, whatever it is doing, and go on with its log."""
         self.intercom.stop()
-        self.intercom = opened(self.intercom.log, self.model())
+        self.intercom = opened(self.intercom.log.path, self.model())
 
     # -- what is seen
 
@@ -261,7 +261,7 @@ def test_the_state_at_each_place_is_what_it_was_there(acts):
             for act in acts:
                 society.do(*act)
             society.settle()
-            log = society.intercom.log
+            log = society.intercom.log.path
         check_places(society, log)
         check_kills(society)
     finally:
@@ -278,7 +278,7 @@ def test_the_state_is_right_where_societies_seldom_get():
             for act in [*acts, ("thank", 2, 0), ("reopen", 0, 0), ("settle", 0, 0)]:
                 society.do(*act)
             log = society.intercom.log
-            chat = society.intercom["chat-1"]
+            chat = society.intercom.chats["chat-1"]
             assert chat.admin_id != "agent-1"
             assert "agent-1" not in chat.members
         with querying(log) as query:

@@ -27,8 +27,8 @@ def test_any_text_is_kept_exactly(scripted, tmp_path, text):
     person.send_message(text + ".", other.id)
     intercom.stop()
 
-    again = InterComService.open(intercom.log, model="offline")
-    assert [text + "."] == [message.text for message in again["other"].inbox]
+    again = InterComService.open(intercom.log.path, model="offline")
+    assert [text + "."] == [message.text for message in again.people["other"].inbox]
     again.stop()
 
 
@@ -120,7 +120,7 @@ def same_after_opening(intercom):
         )
 
     intercom.stop()
-    again = InterComService.open(intercom.log, model=ScriptedAssistant())
+    again = InterComService.open(intercom.log.path, model=ScriptedAssistant())
     again.stop()
     return shown(intercom), shown(again)
 

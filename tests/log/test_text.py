@@ -78,7 +78,7 @@ def society(seed, folder):
             intercom.retry()
             intercom.agents[0].send_message(f"And {n}? " * 100)
             intercom.wait(20, progress=False)
-    return intercom.log
+    return intercom.log.path
 
 
 def test_the_societies_do_everything(tmp_path):
@@ -156,7 +156,7 @@ def demo(folder, n):
     while intercom.step() is not None:
         intercom.wait(20, progress=False)
     intercom.stop()
-    return intercom.log
+    return intercom.log.path
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -192,7 +192,7 @@ def test_neither_keys_nor_paths(tmp_path, monkeypatch):
         intercom["zoë"].begin()
         intercom.wait(20)
     for options in ({}, {"for_play": True}, {"pseudonyms": True}, {"texts": False}):
-        text = to_jsonl(intercom.log, "talk.jsonl", **options).read_text()
+        text = to_jsonl(intercom.log.path, "talk.jsonl", **options).read_text()
         assert ("Grüße, (key)" in text) == options.get("texts", True)
         for secret in (KEY, "SECRET", "some-fake-key", "Bearer", str(tmp_path), "/logs"):
             assert secret not in text
@@ -222,8 +222,8 @@ def test_pseudonyms_everywhere():
         intercom.add_person("Dora Schmidt")
         intercom.agents[0].begin()
         intercom.wait(20)
-    text = to_jsonl(intercom.log, "open.jsonl", pseudonyms=True).read_text()
-    closed = to_jsonl(intercom.log, "closed.jsonl", pseudonyms=True, texts=False).read_text()
+    text = to_jsonl(intercom.log.path, "open.jsonl", pseudonyms=True).read_text()
+    closed = to_jsonl(intercom.log.path, "closed.jsonl", pseudonyms=True, texts=False).read_text()
 
     for name in (
         "Marta",

@@ -65,7 +65,7 @@ def test_a_thread_log_is_in_the_seeds_form(intercom, tmp_path):
     intercom.send_message("Say hello.", "ann", "you")
     assert intercom.wait(60) == "quiet"
 
-    assert thread_logs_of(intercom) == intercom.log.with_suffix("") == tmp_path / intercom.log.stem
+    assert thread_logs_of(intercom) == intercom.log.path.with_suffix("") == tmp_path / intercom.log.path.stem
     assert unfenced(text_of(intercom, "Ann")) == EXPECTED
     assert len(FENCED.findall(text_of(intercom, "Ann"))) == 2
     assert headers(text_of(intercom, "Bob")) == ["user", "assistant"]
@@ -105,7 +105,7 @@ def test_a_thread_log_is_whole_again_after_opening(intercom, damage):
     elif damage != "kept":
         path.write_text(before[:100] if damage == "cut" else "")
 
-    with InterComService.open(intercom.log, model=ScriptedAssistant({"Ann": ["Again."]})) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant({"Ann": ["Again."]})) as again:
         assert before == text_of(again, "Ann")
         again.send_message("Go on.", "ann", "you")
         assert again.wait(60) == "quiet"
@@ -119,7 +119,7 @@ def test_opening_writes_nothing_where_nothing_is_missing(intercom):
     assert intercom.wait(60) == "quiet"
     intercom.stop()
     files = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in thread_logs_of(intercom).iterdir()}
-    InterComService.open(intercom.log, model="offline").stop()
+    InterComService.open(intercom.log.path, model="offline").stop()
 
     assert len(files) == 3  # the mark of the folder, too
     assert files == {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
@@ -136,7 +136,7 @@ def test_what_is_missing_of_a_long_history_is_written_in_portions(scripted, tmp_
     n = 1_234
     said = [{"role": "assistant", "content": f"Number {k}."} for k in range(n)]
     add_rows(
-        intercom.log,
+        intercom.log.path,
         "items",
         (
             {"agent_id": "ann", "idx": 2 + k, "seq": 1, "run_id": "r", "step": 0, "type": "assistant"}
@@ -148,7 +148,7 @@ def test_what_is_missing_of_a_long_history_is_written_in_portions(scripted, tmp_
     before, texts = path.read_bytes(), []
     for damage in (before, b"", before[:40] + b"other" * 100_000, before + b"x"):
         path.write_bytes(damage)
-        InterComService.open(intercom.log, model="offline").stop()
+        InterComService.open(intercom.log.path, model="offline").stop()
         texts.append(path.read_text())
 
     assert texts == [texts[0]] * 4
@@ -165,7 +165,7 @@ def test_every_turn_shows_its_chat_list_as_it_was(intercom):
     assert intercom.wait(60) == "quiet"
     live = text_of(intercom, "Bob")
     intercom.stop()
-    InterComService.open(intercom.log, model="offline").stop()
+    InterComService.open(intercom.log.path, model="offline").stop()
 
     assert [part.count('"id": "ann"') for part in live.split("====================user")[1:]] == [1, 1]
     assert [part.count('"id": "cid"') for part in live.split("====================user")[1:]] == [0, 1]
@@ -200,7 +200,7 @@ def test_no_text_forges_an_entry(scripted, tmp_path, way, text):
     assert intercom.wait(60) == "quiet"
     live = text_of(intercom, "Ann")
     intercom.stop()
-    InterComService.open(intercom.log, model="offline").stop()
+    InterComService.open(intercom.log.path, model="offline").stop()
 
     assert headers(live) == ["user", "assistant", "function_call", "function_call_output", "assistant"]
     frames = [line for line in LINE_BREAKS.split(live) if FENCED.match(line) and "End of" not in line]

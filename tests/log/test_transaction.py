@@ -145,7 +145,7 @@ def test_a_reader_in_another_process_sees_whole_transactions(scripted, tmp_path)
         for n in range(10):
             chat.send_message(f"{n}", person.id)
 
-    with python(READER, intercom.log, 640, 63) as reader:
+    with python(READER, intercom.log.path, 640, 63) as reader:
         assert reader.stdout.readline() == "ready\n"
         threads = [threading.Thread(target=write, args=(person,)) for person in people]
         for thread in threads:
@@ -197,7 +197,7 @@ def test_after_a_failed_write_everything_is_refused(scripted, tmp_path):
             act()
     intercom.stop()
 
-    again = InterComService.open(intercom.log, model=ScriptedAssistant())
+    again = InterComService.open(intercom.log.path, model=ScriptedAssistant())
     assert [message.text for message in again.messages] == ["before"]
     assert [member.id for member in again.registry.members] == ["ann", "bob", "cid"]
     again.stop()
@@ -238,7 +238,7 @@ def test_a_write_that_fails_under_an_agent_ends_the_waiting(scripted, tmp_path, 
 
     assert reason == "log"
     assert "disk full" in caplog.text
-    with InterComService.open(intercom.log, model=ScriptedAssistant({"Ann": ["written"]})) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant({"Ann": ["written"]})) as again:
         assert again.wait(60) == "quiet"
         assert [message] == again.messages
         assert [item["content"] for item in again["ann"].conversation] == ["Message:\nBegin", "written"]

@@ -51,13 +51,13 @@ def killed(intercom, folder):
     """Return a copy of a service's log as a kill in this moment would leave it."""
     folder.mkdir(exist_ok=True)
     for tail in ("", "-wal"):
-        shutil.copy(f"{intercom.log}{tail}", folder / f"killed.db{tail}")
+        shutil.copy(f"{intercom.log.path}{tail}", folder / f"killed.db{tail}")
     return folder / "killed.db"
 
 
 def emptied(intercom):
     """Move everything written so far into the log itself."""
-    connection = sqlite3.connect(intercom.log)
+    connection = sqlite3.connect(intercom.log.path)
     assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     connection.close()
 

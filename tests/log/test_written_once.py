@@ -127,11 +127,11 @@ def everything(logs):
             you.send_message("Dan?", "dan")
             service.wait(progress=False)
         service.release()
-    with InterComService.open(service.log, model=ScriptedAssistant(default="ok"), tools=[weather]) as service:
+    with InterComService.open(service.log.path, model=ScriptedAssistant(default="ok"), tools=[weather]) as service:
         service["ann"].begin()
         service.start()
         service.wait(progress=False)
-    return service.log
+    return service.log.path
 
 
 def test_what_a_run_executes_fills_in_ends_and_nothing_else(traced, tmp_path):

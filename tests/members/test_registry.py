@@ -232,7 +232,7 @@ def test_a_log_gives_the_same_lists_again(tmp_path_factory, policy, acts):
             _act(intercom, assistant, act, one % 19, other % 19)
         intercom.wait(60)
         before = {agent.id: intercom.get_chat_list_for(agent.id) for agent in intercom.registry}
-    with InterComService.open(intercom.log, model=ScriptedAssistant()) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant()) as again:
         assert {agent.id: again.get_chat_list_for(agent.id) for agent in again.registry} == before
 
 
@@ -318,7 +318,7 @@ def test_a_rule_that_comes_later_holds_in_old_groups(tmp_path):
     with InterComService("rule", model=ScriptedAssistant(), logs=tmp_path) as intercom:
         intercom.add(Agent("Ann", team="a"), Agent("Bob", team="a"), Agent("Eve", team="b"))
         intercom.create_chat(["bob", "eve"], "G", "", admin_id="ann")
-    with InterComService.open(intercom.log, model=ScriptedAssistant(), may_contact=same_team) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant(), may_contact=same_team) as again:
         with pytest.raises(ChatRuleError, match="ann may not reach eve in chat-1"):
             again.send_message("Hi", "chat-1", "ann")
         with pytest.raises(ChatRuleError, match="ann may not reach eve"):
@@ -351,13 +351,13 @@ def test_functions_are_given_again_when_a_log_is_opened(tmp_path):
         before = [shown(intercom, agent.id) for agent in intercom.registry]
     assert before == [["bob"], ["cid"], [], []]
     with pytest.raises(LogError, match="contacts="):
-        InterComService.open(intercom.log, may_contact=same_team, tools=[neighbours], model="offline")
+        InterComService.open(intercom.log.path, may_contact=same_team, tools=[neighbours], model="offline")
     with pytest.raises(LogError, match="may_contact="):
-        InterComService.open(intercom.log, contacts=lambda _: ["cid"], tools=[neighbours], model="offline")
+        InterComService.open(intercom.log.path, contacts=lambda _: ["cid"], tools=[neighbours], model="offline")
     with pytest.raises(LogError, match="neighbours"):
-        InterComService.open(intercom.log, contacts=lambda _: ["cid"], may_contact=same_team, model="offline")
+        InterComService.open(intercom.log.path, contacts=lambda _: ["cid"], may_contact=same_team, model="offline")
     given = {"contacts": lambda _: ["cid"], "may_contact": same_team, "tools": [neighbours]}
-    with InterComService.open(intercom.log, model=ScriptedAssistant(), **given) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant(), **given) as again:
         assert [shown(again, agent.id) for agent in again.registry] == before
         assert again["dan"].team == "d"
 

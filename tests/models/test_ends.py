@@ -165,10 +165,10 @@ def test_a_log_that_is_played_keeps_it(case, form):
             intercom.add(Agent("Ann"))
             intercom["ann"].begin()
             intercom.wait(20)
-        with querying(intercom.log) as query:
+        with querying(intercom.log.path) as query:
             answered = "SELECT response_id, latency_s, first_token_s FROM steps"
             said = "SELECT reason, asked, s.model, output_tokens, fingerprint FROM runs JOIN steps AS s USING (run_id)"
-            return intercom.log, query(answered), query(said), intercom["ann"].conversation
+            return intercom.log.path, query(answered), query(said), intercom["ann"].conversation
 
     log, *recorded = kept(model="m", client=client)
     _, *played = kept(play=log)

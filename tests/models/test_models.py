@@ -177,7 +177,7 @@ def test_a_failing_server_is_one_sentence_without_the_key(server, status, body, 
         shown = (
             repr(intercom) + intercom._as_html() + repr(ann) + ann._as_html() + repr(intercom._engine.models.default)
         )
-    files = b"".join(path.read_bytes() for path in intercom.log.parent.rglob("*") if path.is_file())
+    files = b"".join(path.read_bytes() for path in intercom.log.path.parent.rglob("*") if path.is_file())
 
     assert reason == "failed"
     assert words in error

@@ -56,7 +56,7 @@ def talk(agents, *, begin=None, name="talk", **settings):
 def recorded(agents, **settings):
     """Let agents talk to the end, and keep the text of their log as a recording; return what `talk` does."""
     said_then, reason, intercom = talk(agents, **KEPT, **settings)
-    to_jsonl(intercom.log, TAPE, for_play=True)
+    to_jsonl(intercom.log.path, TAPE, for_play=True)
     return said_then, reason, intercom
 
 
@@ -94,7 +94,9 @@ def test_thirty_agents_in_groups_played_five_times(seed):
     """Recorded in bad weather, they say the same in the same order each time, and as they did then."""
     agents, replies = society(seed)
     then, reason, intercom = recorded(agents, model=Weather(replies, seed))
-    played = [talk(society(seed)[0], play=source)[:2] for source in (TAPE, intercom.log, TAPE, intercom.log, TAPE)]
+    played = [
+        talk(society(seed)[0], play=source)[:2] for source in (TAPE, intercom.log.path, TAPE, intercom.log.path, TAPE)
+    ]
 
     assert reason == "quiet"
     assert len(then) > 100
@@ -133,7 +135,7 @@ def test_what_no_longer_matches_is_named_by_agent_and_step():
     assert changed.startswith("demo.jsonl: agent 'ann', call 1 (step 0 of run-")
     assert "is not the one recorded: the instructions differ; " in changed
     assert changed.endswith("; to renew it, run without play= and write to_jsonl(log, 'demo.jsonl', for_play=True)")
-    assert "the instructions differ; " in error_of(Agent("Ann", mission="Other."), Agent("Bob"), play=intercom.log)
+    assert "the instructions differ; " in error_of(Agent("Ann", mission="Other."), Agent("Bob"), play=intercom.log.path)
     assert "the tools differ" in error_of(Agent("Ann", tools=[look_up]), Agent("Bob"))
     assert "the model is 'other' and was 'scripted'" in error_of(Agent("Ann"), Agent("Bob"), model="other")
     warm = error_of(Agent("Ann"), Agent("Bob"), settings={"temperature": 1})
@@ -173,8 +175,8 @@ def test_what_was_cut_off_is_played_up_to_there(how):
             intercom.add(*agents)
             agents[0].begin()
             assert stuck.reached.wait(20)
-        then = said_in(intercom.log)
-        to_jsonl(intercom.log, TAPE, for_play=True)
+        then = said_in(intercom.log.path)
+        to_jsonl(intercom.log.path, TAPE, for_play=True)
     played, reason, again = talk([Agent("Ann"), Agent("Bob")], begin=1, play=TAPE)
     error = again._store.rows("SELECT error FROM runs WHERE error IS NOT NULL")[0][0]
 
@@ -249,8 +251,8 @@ def test_a_played_log_is_opened_again_only_with_an_answer():
     recorded([Agent("Ann")], model=ScriptedAssistant())
     _, _, played = talk([Agent("Ann")], play=TAPE, **KEPT)
     with pytest.raises(LogError, match="'played', which only code can give"):
-        InterComService.open(played.log)
-    with InterComService.open(played.log, model="offline") as again:
+        InterComService.open(played.log.path)
+    with InterComService.open(played.log.path, model="offline") as again:
         assert again.wait(60) == "quiet"
 
 

@@ -120,9 +120,9 @@ def recorded(request, monkeypatch, tmp_path):
     with talk(model=ScriptedAssistant(), folder=FOLDER) as intercom:
         assert intercom.wait(60) == "quiet"
     if request.param == "text":
-        to_jsonl(intercom.log, f"{FOLDER}/talk.jsonl", for_play=True)
+        to_jsonl(intercom.log.path, f"{FOLDER}/talk.jsonl", for_play=True)
     elif request.param == "log":
-        intercom.log.rename(f"{FOLDER}/talk.db")
+        intercom.log.path.rename(f"{FOLDER}/talk.db")
     monkeypatch.setenv("INTERCOM_PLAY", FOLDER)
     monkeypatch.setitem(sys.__dict__, "_intercom_nb_taped", {})
     return tmp_path / FOLDER
@@ -189,7 +189,7 @@ def own():
         patch.delenv("INTERCOM_PLAY")
         with talk(model=ScriptedAssistant(default=lambda _: "Mine."), folder="own") as intercom:
             intercom.wait(60)
-    return talk(play=intercom.log)
+    return talk(play=intercom.log.path)
 
 
 def test_the_newest_run_is_played_and_no_run_that_was_played_itself(monkeypatch):
@@ -218,10 +218,10 @@ def test_a_log_that_is_opened_again_plays_what_followed(monkeypatch):
     def run():
         with InterComService("Silent one", model="offline", logs="logs") as intercom:
             intercom.add(Agent("Ann"))
-        with InterComService.open(intercom.log) as again:
+        with InterComService.open(intercom.log.path) as again:
             again["ann"].begin()
             assert again.wait(60) == "quiet"
-            return again.log, again["ann"].conversation
+            return again.log.path, again["ann"].conversation
 
     log, said = run()
     to_jsonl(log, f"{FOLDER}/silent-one.jsonl", for_play=True)

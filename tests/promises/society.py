@@ -124,8 +124,8 @@ class World:
             for n in range(0, AGENTS, 4):
                 ids = [f"a{(n + k) % AGENTS}" for k in range(4)]
                 intercom.create_chat(ids, f"round {n}", "from the start", admin_id=ids[0])
-            assert intercom.log is not None
-            self.log = intercom.log
+            assert intercom.log.path is not None
+            self.log = intercom.log.path
 
     def agent(self, n: int) -> Agent:
         """Return the n-th agent; a quarter of them let mail join their runs."""

@@ -113,7 +113,7 @@ def test_agents_own_their_groups():
     with society(script, "Ann", "Bob", "Cid", "Dan") as intercom:
         intercom["ann"].begin()
         intercom.wait(60)
-        chat = intercom["chat-1"]
+        chat = intercom.chats["chat-1"]
         heard = delivery_counts(intercom)["Ann"]
 
     assert chat.members == ("bob", "dan")
@@ -372,7 +372,7 @@ def test_objects_show_themselves_and_the_log_is_tables_and_a_graph():
     with society(OfflineAssistant(), "<b>Ann</b>", "Bob", "Cid") as intercom:
         intercom.create_chat(["bob", "cid"], "<i>Plan</i>", "The plan.", "<b>Ann</b>", message="<script>x</script>")
         intercom.wait(60)
-        ann, chat = intercom["<b>Ann</b>"], intercom["chat-1"]
+        ann, chat = intercom["<b>Ann</b>"], intercom.chats["chat-1"]
         shown = [intercom, ann, intercom["bob"], chat]
         lines = [repr(thing) for thing in shown]
         pages = "".join(thing._as_html() for thing in shown)

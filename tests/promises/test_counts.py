@@ -127,7 +127,7 @@ def test_a_turn_keeps_to_its_budget(meter, scripted, tmp_path):
         intercom.send_message("Are you there?", "ann", person.id)
         assert intercom.wait(60, progress=False) == "quiet"
 
-    check("a turn: told, sends, falls silent", meter.of(turn, intercom, intercom.log))
+    check("a turn: told, sends, falls silent", meter.of(turn, intercom, intercom.log.path))
 
 
 def test_a_message_keeps_to_its_budget(meter, scripted, tmp_path):
@@ -138,9 +138,9 @@ def test_a_message_keeps_to_its_budget(meter, scripted, tmp_path):
     intercom.send_message("Hello", "agent-0", person.id)
     chat = intercom.create_chat([f"agent-{k}" for k in range(1, GROUP + 1)], "All", "", "agent-0")
 
-    found = meter.of(lambda: intercom.send_message("Well?", "agent-0", person.id), intercom, intercom.log)
+    found = meter.of(lambda: intercom.send_message("Well?", "agent-0", person.id), intercom, intercom.log.path)
     check("a message by a person", found)
-    found = meter.of(lambda: intercom.send_message("Well?", chat.id, "agent-0"), intercom, intercom.log)
+    found = meter.of(lambda: intercom.send_message("Well?", chat.id, "agent-0"), intercom, intercom.log.path)
     check(f"a message to a group of {GROUP}", found)
 
 
@@ -149,9 +149,9 @@ def test_changing_who_there_is_keeps_to_its_budget(meter, scripted, tmp_path):
     intercom = scripted(logs=tmp_path)
     intercom.add(*(Agent(f"Agent {k}") for k in range(GROUP)))
 
-    found = meter.of(lambda: setattr(intercom["agent-0"], "mission", "Market it."), intercom, intercom.log)
+    found = meter.of(lambda: setattr(intercom["agent-0"], "mission", "Market it."), intercom, intercom.log.path)
     check("an edited mission", found)
-    check("an agent added", meter.of(lambda: intercom.add(Agent("Ann")), intercom, intercom.log))
+    check("an agent added", meter.of(lambda: intercom.add(Agent("Ann")), intercom, intercom.log.path))
 
 
 def test_looking_opening_and_closing_keep_to_their_budgets(meter, scripted, tmp_path, monkeypatch):
@@ -161,10 +161,10 @@ def test_looking_opening_and_closing_keep_to_their_budgets(meter, scripted, tmp_
     intercom.stop()
 
     page = []
-    found = meter.of(lambda: page.append(Page(Dashboard(intercom.log)).hello()))
+    found = meter.of(lambda: page.append(Page(Dashboard(intercom.log.path)).hello()))
     check("a dashboard of a small log", found)
     assert page[0][0]["reset"]
     again = []
-    found = meter.of(lambda: again.append(InterComService.open(intercom.log, model=ScriptedAssistant())))
+    found = meter.of(lambda: again.append(InterComService.open(intercom.log.path, model=ScriptedAssistant())))
     check("opening a small log", found)
     check("closing it", meter.of(again[0].stop))

@@ -29,7 +29,7 @@ def two_agents(tmp_path) -> Path:
     with InterComService("two", model=ScriptedAssistant(), logs=tmp_path) as intercom:
         intercom.add(Agent("Ann", tools=[press]), Agent("Bob"))
         intercom.add_person("You")
-        return intercom.log
+        return intercom.log.path
 
 
 def presses_for_ever(path: Path, effects: Path, reached: Connection) -> None:
@@ -182,5 +182,5 @@ def test_killed_during_a_model_call_the_same_request_is_made_again(nursery, two_
         assert intercom.wait(60) == "quiet"
 
         assert request == model.requests_of("Bob")[0]
-        assert [message.text for message in intercom["you"].inbox] == ["Hello, you."]
+        assert [message.text for message in intercom.people["you"].inbox] == ["Hello, you."]
         assert [intercom.reason] == ["quiet"]

@@ -51,8 +51,8 @@ def logs(scripted, tmp_path):
         intercom.add(*(Agent(f"Agent {k}") for k in range(5)))
         intercom.create_chat([f"agent-{k}" for k in range(1, 5)], "All", "", "agent-0")
         intercom.stop()
-        lengthen(intercom.log, n)
-        paths.append(intercom.log)
+        lengthen(intercom.log.path, n)
+        paths.append(intercom.log.path)
     return paths
 
 
@@ -106,9 +106,9 @@ def test_whom_an_agent_talked_to_last_is_found_by_its_partners(monkeypatch, scri
         for k in range(1, 105):
             intercom.send_message("Hello", f"agent-{k}", "agent-0")
         intercom.stop()
-        lengthen(intercom.log, n)
+        lengthen(intercom.log.path, n)
         with work.counting(found):
-            again = InterComService.open(intercom.log, model="offline")
+            again = InterComService.open(intercom.log.path, model="offline")
         again.stop()
 
     check(*found)

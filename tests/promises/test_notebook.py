@@ -244,7 +244,7 @@ def test_running_the_creating_cell_again_replaces_the_service(kernel):
     """One service, one thread for agents, one for the log, and one visible note for each time."""
     first = kernel.run(MAKE)
     for _ in range(3):
-        log = kernel.value("str(intercom.log)").strip("'")
+        log = kernel.value("str(intercom.log.path)").strip("'")
         again = kernel.run(MAKE)
 
         (note,) = again

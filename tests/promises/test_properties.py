@@ -412,7 +412,7 @@ class Conversations(RuleBasedStateMachine):
     def reopen(self):
         """Stop it, whatever it is doing, and go on with its log."""
         self.intercom.stop()
-        before, path = snapshot(self.intercom), self.intercom.log
+        before, path = snapshot(self.intercom), self.intercom.log.path
         self.intercom = InterComService.open(path, model=ScriptedAssistant(default=policy))
         assert before == snapshot(self.intercom)
         self.check(quiet=False)

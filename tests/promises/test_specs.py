@@ -118,7 +118,7 @@ def log_of(agent, folder):
     service = InterComService("specs", model=ScriptedAssistant(), logs=folder / "logs", thread_logs=False)
     service.add(agent)
     service.stop()
-    return service.log
+    return service.log.path
 
 
 def stored(log):
@@ -259,17 +259,17 @@ def test_everything_carries_an_option(option, tmp_path):
     service = InterComService("options", logs=tmp_path, **({"model": "offline"} | told))
     service.stop()
     assert json.loads(Options().kept()[option]) != kept
-    newest = options_df(service.log).query("is_newest").set_index("name")["value"]
+    newest = options_df(service.log.path).query("is_newest").set_index("name")["value"]
 
-    opened = InterComService.open(service.log, options={name: told[name] for name in again})
+    opened = InterComService.open(service.log.path, options={name: told[name] for name in again})
     opened.stop()
 
-    with closing(sqlite3.connect(service.log)) as log:
+    with closing(sqlite3.connect(service.log.path)) as log:
         ((row,),) = log.execute("SELECT value FROM options WHERE name = ?", (option,)).fetchall()
-    for text in (row, newest[option], state(service.log).options[option]):
+    for text in (row, newest[option], state(service.log.path).options[option]):
         assert json.loads(text) == kept
     assert getattr(opened._engine.options, option) == getattr(service._engine.options, option)
-    assert options_df(service.log)["name"].is_unique  # nothing was given anew
+    assert options_df(service.log.path)["name"].is_unique  # nothing was given anew
 
 
 @pytest.mark.parametrize("option", NOT_KEPT)
@@ -283,9 +283,9 @@ def test_of_what_no_log_keeps_it_says_what_was_reached(option, tmp_path):
     }[option]
     service = InterComService("options", logs=tmp_path, **given)
     service.stop()
-    newest = options_df(service.log).set_index("name")["value"]
+    newest = options_df(service.log.path).set_index("name")["value"]
 
     assert option not in newest
-    assert KEY.encode() not in service.log.read_bytes()
+    assert KEY.encode() not in service.log.path.read_bytes()
     reached = ('"played()"', "null") if option == "play" else ('"spec-1"', f'"{NOWHERE}"')
     assert (newest["model"], newest["base_url"]) == reached

@@ -27,7 +27,7 @@ intercom.add(
 )
 intercom.start()
 intercom["ann"].begin()
-print(intercom.log, flush=True)
+print(intercom.log.path, flush=True)
 while len(intercom.messages) < 3:
     time.sleep(0.01)
 print("talking", flush=True)
@@ -140,7 +140,7 @@ def test_a_log_whose_model_cannot_be_reached_says_so_and_can_be_looked_at(tmp_pa
     made.stop()
 
     with pytest.raises(MissingKeyError, match=r"'far-1' on https://models\.example/v1") as told:
-        InterComService.open(made.log)
+        InterComService.open(made.log.path)
     assert "secret" not in str(told.value)
-    assert b"secret" not in made.log.read_bytes()
-    assert len(messages_df(made.log)) == 0
+    assert b"secret" not in made.log.path.read_bytes()
+    assert len(messages_df(made.log.path)) == 0

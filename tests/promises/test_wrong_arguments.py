@@ -303,8 +303,8 @@ TABLE: dict[str, list[Wrong]] = {
     ],
     "Person": [
         Wrong("", (5, "You", None, Agent), lambda w, value: Person(value, w.intercom)),
-        method(lambda w: w.you, "send_message", "text", NO_MESSAGE, receiver_id="ann"),
-        method(lambda w: w.you, "send_message", "receiver_id", NO_MEMBER, text="Hi"),
+        method(lambda w: w.you, "send_message", "message", NO_MESSAGE, receiver_id="ann"),
+        method(lambda w: w.you, "send_message", "receiver_id", NO_MEMBER, message="Hi"),
         *(setter(lambda w: w.you, name, ("x",)) for name in ("name", "id", "team", "description", "inbox")),
     ],
     "Chat": [
@@ -463,7 +463,7 @@ def world(tmp_path: Path) -> Iterator[SimpleNamespace]:
         you = intercom.add_person("You")
         chat = intercom.create_chat(["bob", "you"], "All", "everybody", "ann")
         yield SimpleNamespace(
-            intercom=intercom, you=you, chat=chat, path=tmp_path, finished=finished.log, folder=folder, empty=empty,
+            intercom=intercom, you=you, chat=chat, path=tmp_path, finished=finished.log.path, folder=folder, empty=empty,
             lab=MissionLab(1, model="offline", logs=tmp_path / "logs"), builder=AgentBuilder(folder),
             study=Study("wrong", 1, vary={"courtesy": [True, False]}, outcomes=["tokens"], logs=tmp_path / "logs"),
         )  # fmt: skip

@@ -119,7 +119,7 @@ def test_an_admins_mistakes_are_told(scripted, wrong, sentence):
     told, intercom = tried(scripted, wrong, before=ann_has_a_group)
 
     assert told == [f"Error: {sentence}"]
-    assert intercom["chat-1"].members == ("ann", "bob", "cid")
+    assert intercom.chats["chat-1"].members == ("ann", "bob", "cid")
 
 
 @pytest.mark.parametrize("tool", ["add_chat_member", "remove_chat_member"])
@@ -128,7 +128,7 @@ def test_only_the_admin_changes_members(scripted, tool):
     told, intercom = tried(scripted, call(tool, agent_id="dan", chat_id="chat-1"), before=bob_has_a_group)
 
     assert told == ["Error: only its admin bob adds and removes members of chat-1; ask bob to do it"]
-    assert intercom["chat-1"].members == ("bob", "ann", "cid")
+    assert intercom.chats["chat-1"].members == ("bob", "ann", "cid")
 
 
 def test_a_chat_of_one_hears_nothing(scripted):
@@ -136,8 +136,8 @@ def test_a_chat_of_one_hears_nothing(scripted):
 
     def alone(intercom):
         ann_has_a_group(intercom)
-        intercom["chat-1"].remove_member("bob")
-        intercom["chat-1"].remove_member("cid")
+        intercom.chats["chat-1"].remove_member("bob")
+        intercom.chats["chat-1"].remove_member("cid")
 
     told, _ = tried(scripted, call("send_message", chat_id="chat-1", message="x"), before=alone)
 
@@ -196,7 +196,7 @@ def test_a_first_message_saves_a_call(scripted):
         "created chat-3; members: ann, bob, cid",
     ]
     assert [message.text for message in intercom.messages[1:]] == ["Hello"]
-    assert [message.text for message in intercom["you"].inbox] == ["Hello"]
+    assert [message.text for message in intercom.people["you"].inbox] == ["Hello"]
 
 
 def test_arguments_that_are_no_json_are_told(scripted):

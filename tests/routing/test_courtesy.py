@@ -245,7 +245,7 @@ def test_the_others_go_on(scripted):
     intercom["cid"].begin()
 
     assert intercom.wait(60) == "courtesy"
-    assert [message.text for message in intercom["you"].inbox] == ["The hall is free."]
+    assert [message.text for message in intercom.people["you"].inbox] == ["The hall is free."]
     outputs = [i["output"] for agent in ("ann", "bob") for i in intercom[agent].conversation if "output" in i]
     assert sum(output.startswith("kept for") for output in outputs) == 1
 
@@ -262,7 +262,7 @@ def test_a_person_lets_it_go_on(scripted, how):
         "release pair": lambda: intercom.release("ann", "Bob"),
         "release one": lambda: intercom.release("ann"),
         "release all": intercom.release,
-        "person": lambda: intercom["you"].send_message("Talk about the harbour.", "bob"),
+        "person": lambda: intercom.people["you"].send_message("Talk about the harbour.", "bob"),
         "program": intercom["bob"].begin,
     }[how]()
 
@@ -311,14 +311,14 @@ def test_what_waits_still_waits_after_the_log_was_opened_again(scripted, tmp_pat
     said = len(intercom.messages)
     intercom.stop()
 
-    with opened(intercom.log) as again:
+    with opened(intercom.log.path) as again:
         assert again.wait(60) == "courtesy"
         assert len(again.messages) == said
         assert again["bob"].status == again["ann"].status or kept(again) == 1
         assert again.release() == 1
         assert again.wait(60) == "courtesy"
         assert len(again.messages) > said
-    with opened(intercom.log, options={"courtesy": False}, limits=Limits(runs=40)) as off:
+    with opened(intercom.log.path, options={"courtesy": False}, limits=Limits(runs=40)) as off:
         assert off.wait(60) == "runs"
 
 
@@ -331,7 +331,7 @@ def test_a_loop_that_is_cut_off_anywhere_ends_as_soon_as_one_that_is_not(scripte
     intercom.wait(60)
     intercom.stop()
 
-    with opened(intercom.log, limits=Limits()) as again:
+    with opened(intercom.log.path, limits=Limits()) as again:
         assert again.wait(60) == "courtesy"
         said = [message for message in again.messages if message.sender_id is not None]
         assert len(said) == 5

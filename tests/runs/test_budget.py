@@ -275,11 +275,11 @@ def test_a_warning_is_not_repeated_after_the_log_was_opened_again(tmp_path):
         for n in range(4):
             intercom["ann"].send_message(f"text {n}")
             intercom.wait(60)
-    with InterComService.open(intercom.log, model=ScriptedAssistant(), limits=Limits(runs=6)) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant(), limits=Limits(runs=6)) as again:
         for n in range(2):
             again["ann"].send_message(f"more {n}")
             again.wait(60)
-    with InterComService.open(intercom.log, model=ScriptedAssistant(), limits=Limits(runs=6.5)) as last:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant(), limits=Limits(runs=6.5)) as last:
         warned = [message.text for message in last.messages if "Wrap up" in message.text]
 
     assert len(warned) == 2
@@ -339,7 +339,7 @@ def test_an_agents_limits_and_spending_are_in_the_log(tmp_path):
         intercom["ann"].limits = Limits(runs=2, tokens=math.inf, usd=3)
         before = {agent.id: agent.spent for agent in intercom.registry}
 
-    with InterComService.open(intercom.log, model=ScriptedAssistant()) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant()) as again:
         assert {agent.id: agent.spent for agent in again.registry} == before
         assert (before["ann"].messages, before["ann"].steps, before["bob"].runs) == (1, 2, 1)
         assert again["ann"].limits == Limits(runs=2, tokens=math.inf, usd=3)
@@ -378,7 +378,7 @@ def test_fifty_agents_one_of_whose_models_always_fails_finish_the_work_of_the_ot
     intercom.start()
 
     assert intercom.wait(60) == "failed"
-    assert len(intercom["you"].inbox) == 49
+    assert len(intercom.people["you"].inbox) == 49
     assert intercom._store.rows("SELECT COUNT(*) FROM runs WHERE reason = 'failed'") == [(1,)]
 
 

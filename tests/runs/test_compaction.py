@@ -247,7 +247,7 @@ def test_a_reopened_log_gives_the_compacted_conversation(scripted, tmp_path, tur
     intercom.stop()
 
     model = ScriptedAssistant({"Ann": writes})
-    with InterComService.open(intercom.log, model=model) as again:
+    with InterComService.open(intercom.log.path, model=model) as again:
         assert again["ann"].conversation == before
         assert again["ann"].history == history
         assert again["ann"].spec.context == 5_000
@@ -280,7 +280,7 @@ def test_a_run_that_was_cut_off_after_its_compaction_goes_on(tmp_path):
     intercom.stop()
 
     model = ScriptedAssistant({"Ann": writes})
-    with InterComService.open(intercom.log, model=model) as again:
+    with InterComService.open(intercom.log.path, model=model) as again:
         assert again.wait(60) == "quiet"
         assert model.requests[0] == first.requests[-1]
         assert notes_of(again) == ["summary"]

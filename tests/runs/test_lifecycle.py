@@ -169,7 +169,7 @@ def test_stop_during_a_model_call_returns_at_once_and_open_goes_on_with_the_run(
 
     assert took < 100
     fast = ScriptedAssistant({"Ann": ["Here I am."]})
-    with InterComService.open(intercom.log, model=fast) as again:
+    with InterComService.open(intercom.log.path, model=fast) as again:
         assert again.wait(60) == "quiet"
         assert fast.requests == slow.requests
         assert again._store.rows("SELECT attempt, reason FROM runs") == [(1, "stopped"), (2, "silent")]

@@ -97,7 +97,7 @@ def test_notes_outlive_the_process_and_are_private(tmp_path):
         intercom.wait(60)
 
     look = {name: [call("recall", query="code word"), "Done."] for name in ("Ann", "Bob")}
-    with InterComService.open(intercom.log, model=ScriptedAssistant(look)) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant(look)) as again:
         again["ann"].begin()
         again["bob"].begin()
         again.wait(60)
@@ -124,7 +124,7 @@ def test_a_note_of_a_step_that_never_was_is_not_there(tmp_path):
     intercom.wait(60)
     intercom.stop()
 
-    with InterComService.open(intercom.log, model=ScriptedAssistant(), tools=[press]) as again:
+    with InterComService.open(intercom.log.path, model=ScriptedAssistant(), tools=[press]) as again:
         assert again.wait(60) == "quiet"
         assert again._store.rows("SELECT text FROM notes") == [("I pressed it.",)]
     assert pressed == [1]

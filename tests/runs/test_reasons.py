@@ -114,12 +114,12 @@ def in_the_middle(folder, then):
     assert until(lambda: slow.requests and len(runs_df(intercom)))  # its run is on file
     then(intercom)
     intercom.stop()
-    return intercom.log
+    return intercom.log.path
 
 
 def copy_log(service, path):
     """Copy the log of a service that is at work, as its process would leave it if it were killed now."""
-    with closing(sqlite3.connect(service.log)) as log, closing(sqlite3.connect(path)) as left:
+    with closing(sqlite3.connect(service.log.path)) as log, closing(sqlite3.connect(path)) as left:
         log.backup(left)
 
 

@@ -163,7 +163,7 @@ def test_after_a_tool_has_stopped_the_service_its_log_can_be_opened(tmp_path):
             intercom["ann"].begin()
             assert intercom.wait(60) == "stopped"
 
-        InterComService.open(intercom.log, model=model, tools=[end]).stop()
+        InterComService.open(intercom.log.path, model=model, tools=[end]).stop()
 
 
 def test_stop_called_by_a_subscriber(scripted):

@@ -61,7 +61,7 @@ def far_log(tmp_path, **settings):
         made.add(Agent("Ann"))
         made["ann"].begin()
         assert made.wait(20, progress=False) == "quiet"
-    return made.log
+    return made.log.path
 
 
 @pytest.fixture
@@ -90,18 +90,18 @@ def test_a_log_goes_on_as_it_was(tmp_path):
     made = InterComService("far", model="far-1", base_url=f"{FAR}?key=x", api_key=KEY, logs=tmp_path, **told)
     made.add(Agent("Ann"))
     made.stop()
-    before = options_df(made.log)
+    before = options_df(made.log.path)
 
-    opened = InterComService.open(made.log, api_key=KEY)
+    opened = InterComService.open(made.log.path, api_key=KEY)
     opened.stop()
 
     assert opened.model == f"far-1 at {FAR}"
     assert (opened.limits, opened.settings.as_dict()) == (Limits(usd=2), {"temperature": 0.5})
-    assert options_df(made.log).equals(before)
+    assert options_df(made.log.path).equals(before)
     kept = before.set_index("name")["value"].map(json.loads)
     assert kept[["base_url", "courtesy", "context", "contacts"]].tolist() == [FAR, False, 9_000, "relevant"]
-    assert "options_changed" not in set(events_df(made.log)["kind"])
-    assert KEY.encode() not in made.log.read_bytes()
+    assert "options_changed" not in set(events_df(made.log.path)["kind"])
+    assert KEY.encode() not in made.log.path.read_bytes()
 
 
 def test_what_is_given_anew_is_an_intervention(tmp_path):
@@ -159,8 +159,8 @@ def test_an_assistant_and_a_recording_are_to_be_given_again(made_on, tmp_path):
     made.stop()
 
     with pytest.raises(LogError, match=f"its agents ran on '{made_on}', which only code can give; give it again"):
-        InterComService.open(made.log)
-    InterComService.open(made.log, **given).stop()
+        InterComService.open(made.log.path)
+    InterComService.open(made.log.path, **given).stop()
 
 
 def test_going_on_offline_is_on_purpose_and_shown(tmp_path):

@@ -79,7 +79,7 @@ def test_a_pause_outlives_the_process(scripted, tmp_path):
     intercom.start()
     intercom.wait(60)
     intercom.stop()
-    with InterComService.open(intercom.log, model=intercom.assistant) as again:
+    with InterComService.open(intercom.log.path, model=intercom.assistant) as again:
         assert again.wait(60) == "paused"
         assert again["bob"].status == "paused"
         again["bob"].resume()

@@ -37,8 +37,8 @@ def test_members_are_found_by_id_and_by_name(scripted):
     assert intercom.registry.get_agent("marketing-expert").name == "Marketing Expert"
     assert intercom["Marketing Expert"] is intercom.registry.get_agent("MARKETING-EXPERT")
     assert [agent.id for agent in intercom.registry.get_agents()] == ["ann", "marketing-expert", "B1"]
-    assert intercom["you"] is you
-    assert intercom._ipython_key_completions_() == ["ann", "marketing-expert", "B1", "you"]
+    assert intercom.people["you"] is you
+    assert intercom._ipython_key_completions_() == ["ann", "marketing-expert", "B1", "Ann", "Marketing Expert", "Bob"]
 
 
 def test_a_chat_list_names_everybody_else_and_ones_groups(scripted):
@@ -48,7 +48,7 @@ def test_a_chat_list_names_everybody_else_and_ones_groups(scripted):
     intercom.add_person("You")
     intercom.create_chat(["bob", "you"], "Plan", "The plan.", "ann")
     intercom.create_chat(["ann", "you"], "Other", "Not for long.", "bob")
-    intercom["chat-2"].remove_member("ann")
+    intercom.chats["chat-2"].remove_member("ann")
 
     assert intercom.get_chat_list_for("ann") == [
         {"id": "bob", "name": "Bob", "description": "Bob of the cast.", "type": "agent"},
@@ -63,7 +63,7 @@ def test_sending_returns_the_accepted_message(scripted):
     intercom = scripted(logs="logs")
     intercom.add(*cast("Ann", "Bob"))
     message = intercom.send_message("Hello", receiver_id="bob", sender_id="ann")
-    with sqlite3.connect(intercom.log) as other:
+    with sqlite3.connect(intercom.log.path) as other:
         rows = other.execute("SELECT seq, id, sender_id, receiver_id, chat_id, text FROM messages").fetchall()
     other.close()
 
@@ -80,7 +80,7 @@ def test_a_key_is_accepted_once(scripted):
     first = intercom.send_message("Hello", "bob", "ann", key="greeting")
     second = intercom.send_message("Hello again", "bob", "ann", key="greeting")
     intercom.stop()
-    again = InterComService.open(intercom.log, model="offline")
+    again = InterComService.open(intercom.log.path, model="offline")
     third = again.send_message("Hello", "bob", "ann", key="greeting")
     n_messages = len(again.messages)
     again.stop()
@@ -189,7 +189,7 @@ def test_opening_goes_on_where_it_stopped(scripted):
     intercom.add(Agent("Ann", mission="Plan.", tools=[ping], mail="asap"), *cast("Bob", "Cid"))
     intercom.create_chat(["bob", "cid"], "Plan", "x", "ann", message="Hello")
     intercom.stop()
-    again = InterComService.open(intercom.log, model=intercom.assistant, tools=[ping])
+    again = InterComService.open(intercom.log.path, model=intercom.assistant, tools=[ping])
     state = again.state
     with again:
         reason = again.wait(60)
@@ -198,22 +198,22 @@ def test_opening_goes_on_where_it_stopped(scripted):
     assert (state, reason) == ("new", "quiet")
     assert again.name == "first"
     assert [(a.name, a.mission, a.spec.mail, len(a.tools)) for a in again.registry][:1] == [("Ann", "Plan.", "asap", 1)]
-    assert again["chat-1"].members == ("ann", "bob", "cid")
+    assert again.chats["chat-1"].members == ("ann", "bob", "cid")
     assert "Hello" in bob.conversation[0]["content"]
 
 
 def test_the_log_is_one_file_in_the_folder_that_was_named(scripted, monkeypatch, tmp_path):
     """logs= goes before THREAD_LOGS_PATH, that before ./logs; None keeps it in memory."""
-    given = scripted(logs=tmp_path / "given").log
-    default = scripted(name="a", logs=...).log
+    given = scripted(logs=tmp_path / "given").log.path
+    default = scripted(name="a", logs=...).log.path
     monkeypatch.setenv("THREAD_LOGS_PATH", str(tmp_path / "set"))
-    setting = scripted(name="b", logs=...).log
+    setting = scripted(name="b", logs=...).log.path
     memory = scripted(name="c", logs=None)
 
     assert given.parent == tmp_path / "given"
     assert default.parent.resolve() == (tmp_path / "logs").resolve()
     assert setting.parent == tmp_path / "set"
-    assert memory.log is None
+    assert memory.log.path is None
     assert given.name.endswith("-test.db")
 
 
@@ -256,7 +256,7 @@ def test_every_mistake_in_a_cell_raises_at_once_in_one_sentence(scripted, tmp_pa
         (MissingKeyError, "'gpt-5-mini'", lambda: intercom.add(Agent("New", model="gpt-5-mini"))),
         (LogError, "THREAD_LOGS_PATH", lambda: InterComService("x", logs=tmp_path / "file")),
         (LogError, "no such log", lambda: InterComService.open(tmp_path / "none.db", model="offline")),
-        (LogInUseError, "another service", lambda: InterComService.open(intercom.log, model="offline")),
+        (LogInUseError, "another service", lambda: InterComService.open(intercom.log.path, model="offline")),
         (TypeError, "add_person", lambda: intercom.add("Ann")),
         (TypeError, "mission=5", lambda: setattr(intercom["ann"], "mission", 5)),
         (ValueError, "asap", lambda: Agent("x", mail="now")),
@@ -299,12 +299,12 @@ def test_a_log_of_a_later_schema_is_refused(scripted):
     """The sentence names both versions."""
     intercom = scripted(logs="logs")
     intercom.stop()
-    with sqlite3.connect(intercom.log) as log:
+    with sqlite3.connect(intercom.log.path) as log:
         log.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
     log.close()
 
     with pytest.raises(NewerLogError, match=r"schema is 99.*up to 2"):
-        InterComService.open(intercom.log, model="offline")
+        InterComService.open(intercom.log.path, model="offline")
 
 
 def test_an_agent_runs_in_one_service(scripted):

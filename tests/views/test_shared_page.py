@@ -35,7 +35,7 @@ def test_a_page_holds_everything_of_a_log(tmp_path):
     path = finished.to_html(tmp_path / "run.html")
     facts, ((first, last, texts),) = parts_of(path.read_text("utf-8"))
 
-    assert to_html(finished.log, tmp_path / "again.html").read_bytes() == path.read_bytes()
+    assert to_html(finished.log.path, tmp_path / "again.html").read_bytes() == path.read_bytes()
     assert {row[6] for row in facts["messages"]} == {None}
     assert texts == [[m.seq, m.text] for m in finished.messages]
     assert (first, last) == (finished.messages[0].seq, finished.messages[-1].seq)

@@ -78,7 +78,7 @@ def known(page):
 
 def test_a_page_is_told_the_whole_log(finished):
     """Members with their colours, chats, memberships, messages, runs and events, in the form the script reads."""
-    page = Page(Dashboard(finished.log))
+    page = Page(Dashboard(finished.log.path))
     (first,) = page.hello()
 
     assert first["reset"] is True
@@ -205,9 +205,9 @@ def test_long_texts_come_by_asking(scripted):
 def test_a_dashboard_of_a_long_log_opens_at_once(tmp_path, source):
     """Of 100,000 messages it is sent 1 MB at most, in 2 seconds of work; the rest is there for who looks for it."""
     service = demos.run(2, model="offline", logs=tmp_path)
-    totals = lengthen(service.log, 100_000)
+    totals = lengthen(service.log.path, 100_000)
     began = time.process_time()
-    opened = InterComService.open(service.log, model="offline") if source == "service" else service.log
+    opened = InterComService.open(service.log.path, model="offline") if source == "service" else service.log.path
     with opened if source == "service" else nullcontext():
         page = Page(Dashboard(opened))
         first = page.hello()
@@ -225,7 +225,7 @@ def test_a_dashboard_of_a_long_log_opens_at_once(tmp_path, source):
 
 def test_a_page_that_comes_back_is_told_what_is_new(finished):
     """A hello with a place in the log is answered with what came after it."""
-    page = Page(Dashboard(finished.log))
+    page = Page(Dashboard(finished.log.path))
     page.hello()
     before = {kind: dict(rows) for kind, rows in page.log.items()}
     seq = sorted(page.log["messages"])[2]
@@ -377,7 +377,7 @@ def test_a_view_that_nobody_has_rendered_costs_no_thread(scripted):
 
 def test_a_run_and_a_conversation_show_thoughts_and_calls(finished):
     """Texts with their kind, calls with arguments and output."""
-    page = Page(Dashboard(finished.log))
+    page = Page(Dashboard(finished.log.path))
     page.hello()
     first = next(iter(page.log["runs"]))
     items = page.ask("run", run=first)["items"]
@@ -392,7 +392,7 @@ def test_a_run_and_a_conversation_show_thoughts_and_calls(finished):
 
 def test_search_finds_texts_in_any_case(finished):
     """By the whole text of every message."""
-    page = Page(Dashboard(finished.log))
+    page = Page(Dashboard(finished.log.path))
     page.hello()
     wanted = [m.seq for m in finished.messages if "sum up" in m.text.lower()]
 
@@ -414,7 +414,7 @@ def test_search_finds_texts_in_any_case(finished):
 )
 def test_a_question_without_an_answer_gets_a_sentence(finished, asked, sentence):
     """Never an exception in the kernel, never silence."""
-    page = Page(Dashboard(finished.log))
+    page = Page(Dashboard(finished.log.path))
 
     assert page.ask(**asked) == {"error": sentence}
 
@@ -473,9 +473,9 @@ def test_what_cannot_be_done_is_said(scripted, finished):
     assert service.messages == []
     service.stop()
     assert page.do("start")[0] is False
-    assert Page(Dashboard(finished.log)).do("stop") == (
+    assert Page(Dashboard(finished.log.path)).do("stop") == (
         False,
-        f"this view shows a finished log; InterComService.open({str(finished.log)!r}) goes on with it",
+        f"this view shows a finished log; InterComService.open({str(finished.log.path)!r}) goes on with it",
     )
 
 
@@ -485,7 +485,7 @@ def test_what_cannot_be_done_is_said(scripted, finished):
 def test_a_stopped_service_is_held_by_no_view(tmp_path):
     """Though its dashboard is still on the page, and still answers from the log."""
     service = demos.run(1, model="offline", logs=tmp_path)
-    with InterComService.open(service.log, model="offline") as service:
+    with InterComService.open(service.log.path, model="offline") as service:
         page = Page(Dashboard(service))
         page.hello()
         service.agents_view().widget  # noqa: B018 - made, and shown nowhere
@@ -574,9 +574,9 @@ def test_a_focus_that_nobody_has_is_told_with_the_nearest_ids(scripted, finished
     service = scripted(default="done")
     service.add(Agent("Founder"))
     with pytest.raises(UnknownIdError, match=r"no agent or chat has the id 'foundr'; the nearest are: founder.*focus="):
-        AgentsView(service if live else finished.log, "foundr")
+        AgentsView(service if live else finished.log.path, "foundr")
 
-    assert AgentsView(service if live else finished.log, "founder").focus == "founder"
+    assert AgentsView(service if live else finished.log.path, "founder").focus == "founder"
 
 
 @pytest.mark.parametrize("what", ["nothing", "members", "demo"])
@@ -585,16 +585,16 @@ def test_a_snapshot_is_a_picture_of_any_state(scripted, finished, what):
     service = scripted(default="done")
     if what == "members":
         service.add(Agent("Ann $x$ 漢字"), Agent("Bob"))
-    pictures = [finished.snapshot(), snapshot(finished.log)] if what == "demo" else [service.snapshot()]
+    pictures = [finished.snapshot(), snapshot(finished.log.path)] if what == "demo" else [service.snapshot()]
 
     assert all(image.data.startswith(b"\x89PNG") for image in pictures)
 
 
 def test_views_say_what_they_show(finished, tmp_path):
     """A view's repr names its log; a log that is not there is an error at once."""
-    assert repr(Dashboard(finished.log)) == f"<Dashboard of log {finished.log.name}: 4 members, 5 messages>"
+    assert repr(Dashboard(finished.log.path)) == f"<Dashboard of log {finished.log.path.name}: 4 members, 5 messages>"
     assert repr(Transcript(finished)).startswith("<Transcript of InterComService demo_2: stopped")
-    assert AgentsView(finished.log, "founder").widget.focus == "founder"
+    assert AgentsView(finished.log.path, "founder").widget.focus == "founder"
     with pytest.raises(LogError, match="there is no such log"):
         Dashboard(tmp_path / "nothing.db")
 

@@ -22,7 +22,7 @@ _CLOCK_S = (10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 
 
 
 def plot_activity(
-    source: Source, *, window: str | None = None, ax: "Axes | None" = None, until: Until = None
+    source: "Source", *, window: str | None = None, ax: "Axes | None" = None, until: "Until" = None
 ) -> "Axes":
     """Draw how many messages were sent over time, in bars, a colour for each sender.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_cost"]
 
 
-def plot_cost(source: Source, *, ax: "Axes | None" = None, until: Until = None) -> "Axes":
+def plot_cost(source: "Source", *, ax: "Axes | None" = None, until: "Until" = None) -> "Axes":
     """Draw what each agent cost: a bar of input and output tokens, and US dollars beside it.
 
     Of more than 40 agents, those are drawn who spent most.

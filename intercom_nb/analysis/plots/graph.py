@@ -28,7 +28,7 @@ class _Look(NamedTuple):
     thickest: float
 
 
-def plot_graph(source: Source, *, by: By = "agent", ax: "Axes | None" = None, until: Until = None) -> "Axes":
+def plot_graph(source: "Source", *, by: By = "agent", ax: "Axes | None" = None, until: "Until" = None) -> "Axes":
     """Draw who wrote to whom: a dot for each member, an arrow for each pair, the thicker the more deliveries.
 
     An arrow has its sender's colour. A member who wrote to nobody is a hollow dot. Of more than 40 members, those are

@@ -2,7 +2,6 @@
 
 import io
 import textwrap
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.newest import newest_rows
@@ -10,6 +9,7 @@ from intercom_nb.analysis.plots.canvas import crowded, dress, label, note
 from intercom_nb.analysis.plots.graph import draw_graph
 from intercom_nb.analysis.plots.timeline import draw_timeline
 from intercom_nb.analysis.rows import LogRows, Post
+from intercom_nb.checks import AnyPath
 from intercom_nb.log.reading import HasStore
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _COLUMNS = 70
 _EACH = 3  # lines of one text
 
 
-def overview_png(source: HasStore | str | Path) -> bytes:
+def overview_png(source: HasStore | AnyPath) -> bytes:
     """Return a picture of a log, as a PNG: the graph, an excerpt of what was said, and the timeline below them.
 
     Of more than 20 members it shows those who wrote and heard most, of a long log its newest part, and says so: what

@@ -20,7 +20,7 @@ _MANY = 20
 _Spans = dict[str, list[tuple[float, float]]]
 
 
-def plot_timeline(source: Source, *, ax: "Axes | None" = None, until: Until = None) -> "Axes":
+def plot_timeline(source: "Source", *, ax: "Axes | None" = None, until: "Until" = None) -> "Axes":
     """Draw what happened when, a lane for each member, from top to bottom in the order they were added.
 
     Broad bars in the member's colour are model calls (thinking). A dot is a message sent, a thin line leads from it to

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_who_to_whom"]
 
 
-def plot_who_to_whom(source: Source, *, by: By = "agent", ax: "Axes | None" = None, until: Until = None) -> "Axes":
+def plot_who_to_whom(source: "Source", *, by: By = "agent", ax: "Axes | None" = None, until: "Until" = None) -> "Axes":
     """Draw who wrote to whom as a heat map: a row for each sender, a column for each receiver, deliveries in numbers.
 
     Of more than 40 members, those are drawn who wrote and heard most.
