@@ -13,6 +13,7 @@ from intercom_nb.runs.halts import PAUSED, Halts
 from intercom_nb.runs.inboxes import Inboxes
 from intercom_nb.runs.lifecycle import Lifecycle
 from intercom_nb.runs.runner import Runner
+from intercom_nb.runs.unheard import nothing_happened
 from intercom_nb.texts.names import clean
 from intercom_nb.texts.reasons import ODD_ENDS, odd_ends
 
@@ -118,7 +119,16 @@ class Scheduler:
         """Say how the conversation ended: by itself, or because some agent was cut off and nothing came after."""
         # One look at each: of thousands of agents nearly all ended in silence, and nothing is to be said of those.
         odd = [s for s in self._states.values() if s.last != "silent" or s.is_halted or s.held_mail]
-        self._lifecycle.quiet(*_how_it_ended(odd))
+        reason, detail = _how_it_ended(odd)
+        if reason == "quiet" and not detail:
+            detail = nothing_happened(list(self._states.values()), len(self._inboxes.persons), self._label_of)
+        self._lifecycle.quiet(reason, detail)
+
+    def _label_of(self, state: AgentState) -> str:
+        try:
+            return self._models.named(state.agent.model).name
+        except ModelError:  # its key is gone by now
+            return str(state.agent.model)
 
     # -- one agent --------------------------------------------------------------------------------------------------
 
