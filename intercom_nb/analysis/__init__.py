@@ -30,6 +30,7 @@ from intercom_nb.analysis.plots.timeline import plot_timeline
 from intercom_nb.analysis.plots.who_to_whom import plot_who_to_whom
 from intercom_nb.analysis.reading import Source
 from intercom_nb.analysis.replies import replies_df
+from intercom_nb.analysis.runs_of import runs_of
 from intercom_nb.analysis.spending import cost
 from intercom_nb.analysis.tables import Frames
 from intercom_nb.analysis.thread_log_reader import read_thread_logs
@@ -71,6 +72,7 @@ __all__ = [
     "redundant_messages",
     "replies_df",
     "runs_df",
+    "runs_of",
     "steps_df",
     "to_graphml",
     "to_markdown",

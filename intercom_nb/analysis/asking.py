@@ -29,6 +29,7 @@ from intercom_nb.analysis.plots.graph import plot_graph
 from intercom_nb.analysis.plots.timeline import plot_timeline
 from intercom_nb.analysis.plots.who_to_whom import plot_who_to_whom
 from intercom_nb.analysis.replies import replies_df
+from intercom_nb.analysis.runs_of import runs_of
 from intercom_nb.analysis.spending import cost
 from intercom_nb.analysis.traffic import delivery_counts, graph, who_to_whom
 from intercom_nb.analysis.waste import redundant_messages
@@ -155,6 +156,7 @@ class Log(PathLike[str]):
     redundant_messages = redundant_messages
     replies_df = replies_df
     runs_df = runs_df
+    runs_of = runs_of
     state = state
     steps_df = steps_df
     to_graphml = to_graphml

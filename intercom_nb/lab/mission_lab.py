@@ -1,18 +1,22 @@
 """MissionLab: change a mission, run the cast again, and see what became of it beside the run before."""
 
+import functools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
 from intercom_nb import demos
 from intercom_nb.analysis import delivery_counts, demo_goals
 from intercom_nb.checks import AnyPath, checked_flag, checked_path, checked_seconds, wrong_type
+from intercom_nb.environment import setting
 from intercom_nb.errors import InterComError, LifecycleError, UnknownIdError
 from intercom_nb.lab.comparison import comparison
 from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.panel import LabPanel
 from intercom_nb.limits import Limits
+from intercom_nb.log.files import fresh_folder
 from intercom_nb.members.agent import Agent, agent_from, own_code_of
 from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import keep_output_out_of_cells
@@ -37,8 +41,10 @@ class MissionLab:
     ----------
     cast : int or sequence of Agent
         The number of a demo, or agents that belong to no service; the first of them begins.
-    model, logs, limits : optional
+    model, limits : optional
         As for `InterComService`, for each run.
+    logs : str or Path, optional
+        Folder in which the lab makes one of its own, for the logs of all its runs.
 
     Attributes
     ----------
@@ -70,12 +76,12 @@ class MissionLab:
     ) -> None:
         agents = demos.cast(cast) if isinstance(cast, int) else _checked_cast(cast)
         Options(model=model, limits=limits)  # a wrong one is told now, not when it runs
-        if not isinstance(logs, EllipsisType):
-            checked_path(logs, "logs", "the path of a folder: a lab keeps its runs")
+        given = (setting("THREAD_LOGS_PATH") or "logs") if isinstance(logs, EllipsisType) else logs
+        self._logs = checked_path(given, "logs", "the path of a folder: a lab keeps its runs").absolute()
         self.cast = {agent.id: agent for agent in agents}
         self.runs: list[LabRun] = []
         self.trouble = ""
-        self._settings: dict[str, Any] = {"model": model, "logs": logs, "limits": limits}
+        self._settings: dict[str, Any] = {"model": model, "limits": limits}
         self._last: dict[str, tuple[str, str]] = {}
         self._at_work = threading.Lock()
         self._service: InterComService | None = None
@@ -138,7 +144,7 @@ class MissionLab:
         first, *others = (agent_from(agent.spec, own_code_of(agent)) for agent in self.cast.values())
         now = {agent.id: (agent.mission, agent.description) for agent in (first, *others)}
         number = len(self.runs) + 1
-        with InterComService(f"lab_{number}", **self._settings) as service:
+        with InterComService(f"lab_{number}", logs=self._folder, **self._settings) as service:
             self._service = service
             service.add(first, *others)
             first.begin()
@@ -150,6 +156,11 @@ class MissionLab:
         )  # fmt: skip
         self._last = now
         return run
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        """Made with the first run: logs of one lab lie in a folder of their own, whoever else writes beside it."""
+        return fresh_folder(self._logs, "lab")
 
     def _changed(self, now: Mapping[str, tuple[str, str]]) -> str:
         words = [

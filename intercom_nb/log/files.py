@@ -13,7 +13,18 @@ from intercom_nb.log.times import now
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["check_head", "fresh", "has_tail", "lacks_tail", "locked", "lost_bytes", "removed"]
+__all__ = [
+    "check_head",
+    "fresh",
+    "fresh_folder",
+    "has_tail",
+    "identity",
+    "lacks_tail",
+    "locked",
+    "lost_bytes",
+    "removed",
+    "unlocked",
+]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
@@ -38,7 +49,7 @@ def locked(path: Path) -> "filelock.BaseFileLock":
 def _lock_of(path: Path) -> "filelock.BaseFileLock":
     import filelock  # noqa: PLC0415 - it brings asyncio and every platform's locks; a log in memory needs none
 
-    # A file of its own, and a hidden one, for it outlives the log's owner: to remove it could let two others in.
+    # A file of its own, and a hidden one: it outlives an owner that is killed.
     return filelock.FileLock(path.with_name(f".{path.name}.lock"), thread_local=False)
 
 
@@ -49,6 +60,55 @@ def _acquire(lock: "filelock.BaseFileLock", path: Path) -> None:
         raise LogInUseError(path) from None
     except OSError as error:
         raise LogError(path, f"cannot be written ({error.strerror}); choose another folder") from None
+
+
+def identity(file: Path | str) -> tuple[int, int] | None:
+    """Return which file a name leads to; None if it leads to none."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def unlocked(lock: "filelock.BaseFileLock", file: tuple[int, int] | None) -> None:
+    """Let go of the lock of a log, and take its file away.
+
+    It goes while the lock is held: whoever opened it meanwhile finds, once it has the lock, that no name leads to it,
+    and begins anew.
+
+    Parameters
+    ----------
+    lock : FileLock
+        Held, or let go before.
+    file : tuple of int
+        Which file it was: one that was deleted meanwhile may be another's by now.
+    """
+    if lock.is_locked and identity(lock.lock_file) == file:
+        with contextlib.suppress(OSError):  # Windows removes nothing that is open; the lock does it by itself there
+            Path(lock.lock_file).unlink()
+    lock.release()
+
+
+def fresh_folder(folder: Path, name: str) -> Path:
+    """Make a new folder for several logs that belong together, and return it.
+
+    Raises
+    ------
+    LogError
+        If it cannot be made.
+    """
+    stem = f"{now():%Y%m%d-%H%M%S}-{name}"
+    for n in itertools.count(1):
+        made = folder / (stem if n == 1 else f"{stem}-{n}")
+        try:
+            made.mkdir(parents=True)
+        except FileExistsError:  # somebody else was first with this name
+            continue
+        except OSError as error:
+            raise LogError(folder, f"cannot be made ({error.strerror}); {_OTHER_FOLDER}") from None
+        return made
+    raise AssertionError  # the count does not end
 
 
 def fresh(folder: Path, name: str) -> "tuple[Path, filelock.BaseFileLock]":

@@ -18,7 +18,17 @@ from urllib.parse import quote
 from intercom_nb.errors import LogDamagedError, LogError, UnstorableError
 from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
 from intercom_nb.log.facts import Closed, Fact, MetaKept, Opened, OptionSet
-from intercom_nb.log.files import check_head, fresh, has_tail, lacks_tail, locked, lost_bytes, removed
+from intercom_nb.log.files import (
+    check_head,
+    fresh,
+    has_tail,
+    identity,
+    lacks_tail,
+    locked,
+    lost_bytes,
+    removed,
+    unlocked,
+)
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
 from intercom_nb.log.times import micros, moment, now
@@ -79,6 +89,7 @@ class Store:
         self.path = path
         self.recovered = ""
         self._lock = lock
+        self._lock_file = None if lock is None else identity(lock.lock_file)
         self.lock = threading.RLock()
         self._seqs = itertools.count(_FIRST)
         self._guard = threading.RLock()
@@ -389,7 +400,7 @@ class Store:
                 _close(self._writes, whole=self._writer.has_started)
                 self._is_closed = True
         if self._lock is not None:
-            self._lock.release()
+            unlocked(self._lock, self._lock_file)
 
     def __del__(self) -> None:
         if getattr(self, "path", self) is None:
@@ -414,4 +425,4 @@ def _close(connection: sqlite3.Connection, *, whole: bool) -> None:
 def _give_up(store: Store | None, lock: "filelock.BaseFileLock") -> None:
     if store is not None:
         store.close()
-    lock.release()
+    unlocked(lock, identity(lock.lock_file))

@@ -21,7 +21,15 @@ SELECT agent_id, name, description, mission FROM agents AS a
 WHERE kind = 'agent' AND version = (SELECT MAX(version) FROM agents WHERE agent_id = a.agent_id)
 ORDER BY agent_id
 """
-_ENDS = ("started", "paused", "stopped")  # events that say whether it is at work, and the last two why not
+# How the last run of each agent ended.
+_LASTS = """
+SELECT DISTINCT (SELECT reason FROM runs WHERE agent_id = one.agent_id ORDER BY seq DESC LIMIT 1)
+FROM (SELECT DISTINCT agent_id FROM agents) AS one
+"""
+_WAITS = """
+SELECT 1 FROM deliveries
+WHERE until_seq IS NULL AND agent_id IN (SELECT agent_id FROM agents WHERE kind = 'agent') LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +51,18 @@ class Summary:
     missions : str
         A fingerprint of all that the agents are told of themselves: two logs with the same one have the same cast.
     reason : str or None
-        Why it is not at work; None if it is, or if its process ended without a word.
+        Why it is not at work, in the words of `InterComService.wait`; None if it is, or if its process ended without a
+        word.
     began, ended : datetime
         Its first and its last place.
     spent : Spent
         By all agents.
     seconds : float
         During which it was at work.
+    parent : str or None
+        The ``log_id`` of the log that it branched off from; None for one that begins by itself.
+    parent_place : int or None
+        Where in that one.
     """
 
     name: str
@@ -65,6 +78,8 @@ class Summary:
     ended: datetime
     spent: Spent
     seconds: float
+    parent: str | None = None
+    parent_place: int | None = None
 
 
 def summary(log: HasStore | AnyPath) -> Summary:
@@ -86,8 +101,6 @@ def _read(query: Query) -> Summary:
     }
     first = query("SELECT at FROM places ORDER BY seq LIMIT 1")[0][0]
     last, *spent, seconds = query(f"SELECT at, {TOTALS} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - ours
-    marks = ", ".join("?" for _ in _ENDS)
-    end = query(f"SELECT reason FROM events WHERE kind IN ({marks}) ORDER BY seq DESC LIMIT 1", *_ENDS)  # noqa: S608
     missions = query(_MISSIONS)
     return Summary(
         name=meta["name"],
@@ -98,12 +111,30 @@ def _read(query: Query) -> Summary:
         base_url=told.get("base_url"),
         settings=json.dumps(told.get("settings") or {}, ensure_ascii=False, sort_keys=True),
         missions=_fingerprint(missions),
-        reason=end[0][0] if end else None,
+        reason=_reason(query),
         began=moment(first),
         ended=moment(last),
         spent=Spent(*spent),
         seconds=seconds,
+        parent=meta.get("parent"),
+        parent_place=int(meta["place"]) if "place" in meta else None,
     )
+
+
+def _reason(query: Query) -> str | None:
+    """Return why a log's service is not at work; None if it has not let go of the log."""
+    if query("SELECT 1 FROM openings WHERE until_seq IS NULL"):
+        return None
+    halts = query("SELECT agent_id, reason FROM halts WHERE until_seq IS NULL ORDER BY seq")
+    lasts = {reason for (reason,) in query(_LASTS)}
+    of_agent = next((reason for agent_id, reason in halts if agent_id is not None), "stopped")
+    found = [reason for agent_id, reason in halts if agent_id is None and reason != "stopped"]
+    found += ["failed"] if "failed" in lasts else []
+    found += ["courtesy"] if query("SELECT 1 FROM holds WHERE until_seq IS NULL LIMIT 1") else []
+    found += [of_agent] if query(_WAITS) else []
+    found += ["stopped"] if lasts & {"stopped", "interrupted"} else []
+    found += ["steps"] if "steps" in lasts else []
+    return str([*found, "quiet"][0])
 
 
 def _fingerprint(missions: Sequence[tuple[Any, ...]]) -> str:

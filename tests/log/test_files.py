@@ -24,7 +24,7 @@ from intercom_nb.log.store import Store
 
 def test_a_closed_log_is_one_file(log):
     """After a stop everything is in the file itself, and a read-only folder is enough to read it."""
-    beside = sorted(path.name for path in log.parent.iterdir() if path.is_file() and path.suffix != ".lock")
+    beside = sorted(path.name for path in log.parent.iterdir() if path.is_file())
 
     assert beside == [log.name]
 
