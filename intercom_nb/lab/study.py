@@ -113,7 +113,7 @@ class Study:
     --------
     >>> missions = {"sell": "Sell it.", "ask": "Find somebody who knows everything about networks."}
     >>> study = Study("whom to ask", 1, vary={"founder.mission": missions}, replications=2,
-    ...               outcomes=["messages"], model="offline", logs=intercom.log.parent)
+    ...               outcomes=["messages"], model="offline", logs=intercom.log.path.parent)
     >>> study.run().wait(progress=False)
     'done'
     >>> study.summary()[["founder.mission", "n"]].values.tolist()
