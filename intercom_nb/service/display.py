@@ -47,7 +47,7 @@ class Display(Running):
         with self._showing:
             seen, made = self._shown, self._shown is None
             if seen is None:
-                hub = Hub(self.name, self._engine.log, self._live)
+                hub = Hub(self.name, self._engine.log, self._live, self._engine.hear)
                 seen = self._shown = Seen(self._engine, hub, lambda: repr(self))
         if made and self.state == "stopped":
             seen.hub.finish()

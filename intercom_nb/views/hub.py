@@ -17,6 +17,7 @@ from intercom_nb.log.store import Store
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.views.feed import Changed
 from intercom_nb.views.stored import Stored
+from intercom_nb.views.writing import Hear, Writing
 
 __all__ = ["Hub", "Live", "SendPace"]
 
@@ -76,11 +77,6 @@ class SendPace:
 class Hub:
     """The views of one service.
 
-    Attributes
-    ----------
-    live : callable
-        Returns what a running service shows beside its log.
-
     Parameters
     ----------
     name : str
@@ -89,10 +85,13 @@ class Hub:
         The service's log.
     live : callable
         Returns what a running service shows beside its log.
+    hear : callable
+        Begins to tell what models write, and returns what ends that.
     """
 
-    def __init__(self, name: str, store: Store, live: Callable[[], Live]) -> None:
-        self.live = live
+    def __init__(self, name: str, store: Store, live: Callable[[], Live], hear: Hear) -> None:
+        self._live = live
+        self._writing = Writing(hear)
         self._name = name
         self._store = store
         self._views: weakref.WeakValueDictionary[tuple[str, str], Any] = weakref.WeakValueDictionary()
@@ -114,6 +113,14 @@ class Hub:
             found.let_go(self.live())
         return found
 
+    def live(self) -> Live:
+        """Return what a running service shows beside its log, and what its models are writing."""
+        live = self._live()
+        for who, what in self._writing.now().items():
+            if who in live["agents"]:
+                live["agents"][who]["writing"] = what
+        return live
+
     def hold(self, view: Told) -> None:
         """Keep a view whose output has to be renewed; one that a page shows is kept by its widget."""
         self._held.add(view)
@@ -125,6 +132,7 @@ class Hub:
 
     def _heard(self, facts: Sequence[Fact]) -> None:
         """Note what has changed, for every view that listens or is in a notebook; on the log's thread."""
+        self._writing.kept(facts)
         if any(isinstance(fact, _SEEN) for fact in facts):
             self._outdate()
         listening = [view for view in self.views if view.listening]
@@ -172,12 +180,25 @@ class Hub:
                 self._thread = threading.Thread(target=self._work, name=f"intercom views of {self._name}", daemon=True)
                 self._thread.start()
 
+    def look(self) -> None:
+        """Look at once whether anybody still listens; called when a view is hidden."""
+        if not any(view.listening for view in self.views):
+            self._writing.stop()
+        self._bell.set()
+
     def _work(self) -> None:
         keep_output_out_of_cells()
-        while self._go_on():
-            self._round()
-            self._bell.wait(_LOOK_S)
-            self._bell.clear()
+        try:
+            while self._go_on():
+                if any(view.listening for view in self.views):
+                    self._writing.listen(self._bell.set)
+                else:
+                    self._writing.stop()
+                self._round()
+                self._bell.wait(_LOOK_S)
+                self._bell.clear()
+        finally:
+            self._writing.stop()
 
     def _go_on(self) -> bool:
         with self._lock:

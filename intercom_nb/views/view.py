@@ -229,6 +229,8 @@ class View(metaclass=_OneOfEach):
             if not visible and self.listening and self._kept is not None:
                 self._kept.hub.settle()  # what the page knows of the log is then all that it has not to be told
             was, self._visible[view] = any(list(self._visible.values())), visible
+            if not visible and self._kept is not None:
+                self._kept.hub.look()
             if visible and (anew or not was):
                 self._catch_up()
 

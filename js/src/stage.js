@@ -27,6 +27,8 @@ export class Stage {
     /** Whom the viewer writes as. */
     this.person = "";
     this.inboxSeen = 0;
+    /** Whether texts are shown as they are written, every sign of them. */
+    this.written = false;
     this.edges = new Edges(this.log);
     this.texts = new Texts(source);
     this.older = new Older(source);

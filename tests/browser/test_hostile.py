@@ -16,6 +16,13 @@ CORPUS = [
     "</script><!--", "]]>", "\u202eright to left\u202c", "\u2067isolated", "a\u200b\u200b\u200bb", "\ufeff", "é" * 3,
     "Z\u0351\u036b\u0343" * 400, "one_word" * 500, "\n" * 300, "\t" * 300, "\x07bell", "👩‍👩‍👧‍👦" * 200, "ﷺ" * 200,
     "<b onmouseover=alert(1)>", "'\"><u>", "&lt;script&gt;", "m" * 250_000,
+    f"![x](javascript:{RUN})", "![x](data:image/svg+xml,<svg/onload=alert(1)>)", f"[a](<javascript:{RUN}>)",
+    f"[b]: javascript:{RUN}\n\n[b]", f"<javascript:{RUN}>", f"[x](vbscript:{RUN})", f"[c](&#106;avascript:{RUN})",
+    f"<div>\n\n<script>{RUN}</script>\n\n</div>", f"```html\n<script>{RUN}</script>\n```", f"`<img onerror='{RUN}'>`",
+    f"# <img src=x onerror='{RUN}'>", f"| <script>{RUN}</script> |\n|---|\n| <img src=x onerror='{RUN}'> |",
+    "- " * 1_000 + "deep", "> " * 1_000 + "deep", "1. " * 500 + "deep", "*" * 5_000, "[" * 5_000, "`" * 5_000,
+    "```\n" + "m" * 1_000_000 + "\n```", "| a " * 300 + "|\n" + "|---" * 300 + "|\n" + "| b " * 300 + "|",
+    "http://example.com/" + "a" * 3_000, "<https://example.com/spy>", "# " + "W" * 400, "```" + "w" * 900 + "\nx\n```",
 ]
 NAMES = ["<img src=x onerror=alert(1)>", "\u2067\u2066", "a\u200bb", "ab", "\u202eevil",
          "'\"><script>alert(1)</script>",

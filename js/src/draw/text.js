@@ -1,26 +1,29 @@
-/** A text of an agent on the page: always text nodes, long ones folded, links shown but not followed by a single click. */
-import { button, h } from "./dom.js";
-import { counted, number, sentenceOf } from "./format.js";
+/** A text of an agent on the page: text nodes in few kinds of elements, long ones folded, links that ask before they open. */
+import { button, copy, h, setText } from "./dom.js";
+import { counted, cut, number, sentenceOf } from "./format.js";
+import { partsOf } from "./markdown.js";
 
 /** Longer texts are folded. */
 export const FOLD = 1500;
 const HEAD = 700;
+/** Buttons behind addresses, in one text. */
 const MOST_LINKS = 8;
-const LINK = /https?:\/\/[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2060-\u2069]+/gi;
+const OPENS = /^https?:\/\//i;
 
 /**
  * Show a text that may be long, or cut, or not there yet.
  * @param {HTMLElement} holder its children are replaced
  * @param {{text: string|null, length: number}} message
  * @param {(slow: (sentence: string) => void) => Promise<string>} whole asks for all of it
+ * @param {boolean} [written] as it is written, every sign of it
  */
-export function showText(holder, { text, length }, whole) {
+export function showText(holder, { text, length }, whole, written = false) {
   if (text === null) {
     holder.replaceChildren(h("span.icnb-quiet", {}, `… (${counted(length, "character")})`));
     return;
   }
   if (Math.max(text.length, length) <= FOLD) {
-    holder.replaceChildren(body(text));
+    holder.replaceChildren(body(text, written));
     return;
   }
   const note = h("span.icnb-quiet", { role: "status" });
@@ -29,13 +32,13 @@ export function showText(holder, { text, length }, whole) {
     unfold.disabled = true;
     try {
       const all = text.length >= length ? text : await whole((sentence) => (note.textContent = ` ${sentence}`));
-      holder.replaceChildren(body(all), button("show less", () => showText(holder, { text, length }, whole), SMALL));
+      holder.replaceChildren(body(all, written), button("show less", () => showText(holder, { text, length }, whole, written), SMALL));
     } catch (error) {
       note.textContent = ` ${sentenceOf(error)}`;
       unfold.disabled = false;
     }
   }, SMALL);
-  holder.replaceChildren(body(headOf(text)), unfold, note);
+  holder.replaceChildren(body(headOf(text), written), unfold, note);
 }
 
 const SMALL = { class: "icnb-link" };
@@ -46,21 +49,47 @@ function headOf(text) {
   return `${text.slice(0, end)} …`;
 }
 
-/** A text with a button behind each address in it. @param {string} text */
-export function body(text) {
-  const shown = h("div.icnb-text", { dir: "auto" });
-  let from = 0;
-  let links = 0;
-  for (const found of text.matchAll(LINK)) {
-    if (links === MOST_LINKS) break;
-    links += 1;
-    const address = found[0].replace(/[.,;:!?)\]}]+$/, "");
-    const end = found.index + address.length;
-    shown.append(text.slice(from, end), opener(address));
-    from = end;
-  }
-  shown.append(text.slice(from));
-  return shown;
+/** @typedef {import("./markdown.js").Part} Part */
+
+/** A text, drawn or as it is written. @param {string} text @param {boolean} [written] */
+export function body(text, written = false) {
+  if (written) return h("div.icnb-text", { dir: "auto" }, text);
+  const links = { left: MOST_LINKS };
+  return h("div.icnb-text.icnb-drawn", { dir: "auto" }, ...partsOf(text).map((part) => drawn(part, links)));
+}
+
+/** What is drawn of each kind of part: only these elements, and none of them has an address or a style. */
+/** @type {Record<string, string>} */
+const TAGS = { p: "div.icnb-p", em: "em", strong: "strong", s: "s", ul: "ul", ol: "ol", li: "li", table: "table", tr: "tr", th: "th", td: "td", code: "code", blockquote: "blockquote", hr: "hr", br: "br" };
+
+/** @param {Part} part @param {{left: number}} links @returns {Node|string} */
+function drawn(part, links) {
+  if (typeof part === "string") return part;
+  const { kind, children, level, start, address = "", language } = part;
+  if (kind === "fence") return fence(String(children[0] ?? ""), language ?? "");
+  const inner = children.map((child) => drawn(child, links));
+  if (kind === "h") return h("div.icnb-h", { role: "heading", "aria-level": Math.min(6, (level ?? 1) + 2) }, ...inner);
+  if (kind === "link") return linked(inner, address, links);
+  if (kind === "table") return h("div.icnb-table", { tabindex: "-1" }, h("table", {}, ...inner));
+  return h(TAGS[kind], kind === "ol" && start !== 1 ? { start } : { dir: /^(p|li|td|th)$/.test(kind) ? "auto" : false }, ...inner);
+}
+
+/** Words with an address, which is shown, and opened only by a button that asks. @param {(Node|string)[]} words @param {string} address @param {{left: number}} links */
+function linked(words, address, links) {
+  const same = words.length === 1 && words[0] === address;
+  const shown = same ? [] : [" (", h("bdi", { dir: "ltr" }, cut(address, 200)), ")"];
+  const opens = OPENS.test(address) && links.left > 0;
+  if (opens) links.left -= 1;
+  return h("span.icnb-linked", {}, ...words, ...shown, opens ? opener(address) : null);
+}
+
+/** Lines of code, with a button that copies them. @param {string} code @param {string} language */
+function fence(code, language) {
+  const copied = button("copy", async () => {
+    setText(copied, (await copy(code)) ? "copied" : "not copied");
+    setTimeout(() => setText(copied, "copy"), 1200);
+  }, { class: "icnb-link icnb-copy", "aria-live": "polite" });
+  return h("div.icnb-fence", {}, h("div.icnb-fence-head", {}, h("span", {}, cut(language, 24)), copied), h("pre", { dir: "ltr" }, code));
 }
 
 /** A small button that shows the whole address and asks before it opens it. @param {string} address */

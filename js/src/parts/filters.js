@@ -6,10 +6,11 @@ import { Inbox } from "../log/past.js";
 const TYPING_MS = 250;
 
 export class Filters {
-  /** @param {import("../stage.js").Stage} stage @param {() => void} changed */
-  constructor(stage, changed) {
+  /** @param {import("../stage.js").Stage} stage @param {() => void} changed @param {() => void} rewritten texts look otherwise */
+  constructor(stage, changed, rewritten) {
     this.stage = stage;
     this.changed = changed;
+    this.rewritten = rewritten;
     this.search = "";
     /** @type {Set<number>|null} */
     this.found = null;
@@ -22,9 +23,10 @@ export class Filters {
     this.chat = h("select.icnb-select", { "aria-label": "Which chat", onchange: () => stage.choose({ agent: this.agent.value, chat: this.chat.value }) });
     this.words = h("input.icnb-input", { type: "search", placeholder: "Search", "aria-label": "Search messages", oninput: () => this.#typed() });
     this.inbox = button("Inbox", () => this.#openInbox(), { "aria-pressed": "false", title: "messages to you" });
+    this.written = button("As written", () => this.#write(), { "aria-pressed": "false", title: "show every sign of a text instead of drawing its Markdown" });
     this.count = h("span.icnb-quiet.icnb-count", { role: "status", "aria-live": "polite" });
     const focused = Boolean(stage.focus);
-    this.el = h("div.icnb-filters", { role: "search" }, focused ? null : this.agent, focused ? null : this.chat, this.words, this.inbox, this.count);
+    this.el = h("div.icnb-filters", { role: "search" }, focused ? null : this.agent, focused ? null : this.chat, this.words, this.inbox, this.written, this.count);
   }
 
   /** What passes. @returns {import("../log/rows.js").Filter} */
@@ -62,6 +64,14 @@ export class Filters {
     // What was found far back is brought in, for it is to be shown.
     const first = seqs[0] ?? Infinity;
     this.stage.older.until(() => this.search !== wanted || (this.stage.log.before?.seq ?? 0) <= first).catch(() => {});
+  }
+
+  #write() {
+    const { stage } = this;
+    stage.written = !stage.written;
+    setAttribute(this.written, "aria-pressed", stage.written);
+    this.written.classList.toggle("icnb-on", stage.written);
+    this.rewritten();
   }
 
   #openInbox() {

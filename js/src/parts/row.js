@@ -63,7 +63,7 @@ function messageRow(line, stage) {
   made.line = line;
   made.refresh = () => {
     made.shownText = line.text;
-    showText(holder, line, async (slow) => (await stage.source.ask("text", { seq: line.seq }, slow)).text);
+    showText(holder, line, async (slow) => (await stage.source.ask("text", { seq: line.seq }, slow)).text, stage.written);
   };
   made.refresh();
   return made;

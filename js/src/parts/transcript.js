@@ -6,6 +6,7 @@ import { oneStop } from "../keys.js";
 import { countUpTo } from "../log/log.js";
 import { newer, newest, older, Rows } from "../log/rows.js";
 import { row } from "./row.js";
+import { Drafts } from "./drafts.js";
 
 const NEAR = 24;
 const AHEAD = 240;
@@ -28,7 +29,7 @@ export class Transcript {
     this.known = this.placed = 0;
     /** @type {Map<string, string>} */
     this.labels = new Map();
-    this.filters = new Filters(stage, () => this.#refilter());
+    this.filters = new Filters(stage, () => this.#refilter(), () => this.#refreshTexts(true));
     this.list = h("div.icnb-rows", { role: "log", "aria-label": "Messages", "aria-live": "off", onscroll: () => this.#scrolled() });
     this.list.addEventListener("icnb-reading", () => this.#read());
     this.arrange = oneStop(this.list, ".icnb-row, .icnb-event", "button");
@@ -36,12 +37,14 @@ export class Transcript {
     this.jump = button("", () => this.#follow(), { class: "icnb-button icnb-jump", hidden: true });
     this.more = button("", () => this.#older(), { class: "icnb-link" });
     this.earlier = h("div.icnb-earlier", { hidden: true }, this.more);
+    this.drafts = new Drafts(stage);
     this.el = h(
       "section.icnb-part.icnb-transcript",
       { "data-part": "transcript", "aria-label": "Transcript" },
       this.filters.el,
       this.earlier,
       h("div.icnb-scroll", {}, this.list, this.empty, this.jump),
+      this.drafts.el,
     );
     this.sized = new ResizeObserver(() => this.following && this.#toEnd());
     this.sized.observe(this.list);
@@ -65,6 +68,7 @@ export class Transcript {
     if (change.agents && this.#renamed()) this.#show(this.span, true);
     if (change.texts) this.#refreshTexts();
     this.filters.update(this.rows);
+    this.drafts.update();
     this.#note();
   }
 
@@ -148,8 +152,9 @@ export class Transcript {
     return made;
   }
 
-  #refreshTexts() {
-    const stale = this.#onPage.filter(({ line, shownText }) => line.event === null && shownText !== line.text);
+  /** @param {boolean} [all] */
+  #refreshTexts(all = false) {
+    const stale = this.#onPage.filter(({ line, shownText }) => line.event === null && (all || shownText !== line.text));
     if (stale.length) this.#keepPlace(() => stale.forEach((made) => made.refresh()));
     this.arrange();
   }

@@ -37,7 +37,8 @@
  * @typedef {Partial<Record<Measure, number|null>>} Amounts null: a price that is unknown, or no limit
  * @typedef {{name: string, state: string, status: string, reason?: string|null, notice?: string|null,
  *   spent?: Amounts, limits?: Amounts}} Service
- * @typedef {{status: string, unread: number, paused: boolean}} Doing
+ * @typedef {{text: string, to?: string, tool?: string}} Writing the end of what a model has written of an answer so far
+ * @typedef {{status: string, unread: number, paused: boolean, writing?: Writing}} Doing
  * @typedef {{service?: Service|null, agents?: Record<string, Doing>, people?: string[]}} Live what a service says of itself
  *
  * @typedef {{type?: string, name?: string|null, arguments?: unknown, output?: unknown, text?: unknown}} Item
