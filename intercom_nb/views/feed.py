@@ -50,7 +50,7 @@ ROOM = 250_000  # bytes of all texts that are sent at once
 
 # The order of the columns is the order of the wire: js/src/wire/facts.js gives each its name on the other side.
 _AGENTS = """
-SELECT a.agent_id, name, kind, description, mission, first, model, a.seq FROM agents AS a
+SELECT a.agent_id, name, kind, description, mission, first, model, team, a.seq FROM agents AS a
 JOIN (SELECT agent_id, MAX(version) AS version, MIN(seq) AS first FROM agents GROUP BY agent_id)
     AS newest ON a.agent_id = newest.agent_id AND a.version = newest.version
 ORDER BY first
@@ -264,7 +264,7 @@ def _all_agents(query: Query) -> list[tuple[tuple[Any, ...], str]]:
 
 
 def _agents(rows: Iterable[tuple[tuple[Any, ...], str]]) -> list[dict[str, Any]]:
-    names = ("id", "name", "kind", "description", "mission", "seq", "model")
+    names = ("id", "name", "kind", "description", "mission", "seq", "model", "team")
     return [dict(zip(names, row, strict=False)) | {"colour": colour} for row, colour in rows]
 
 

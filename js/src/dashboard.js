@@ -2,6 +2,7 @@
 import { Agents } from "./parts/agents.js";
 import { Controls } from "./parts/controls.js";
 import { freshId, h } from "./draw/dom.js";
+import { grip } from "./parts/grip.js";
 import { Graph } from "./parts/graph.js";
 import { keepKeys } from "./keys.js";
 import { Reply } from "./parts/reply.js";
@@ -50,14 +51,10 @@ function alone(stage, part) {
 function whole(stage, title, page) {
   const add = (/** @type {new (stage: Stage) => import("./stage.js").Part} */ Part) => stage.add(new Part(stage));
   const head = stage.add(new Controls(stage, title, page));
-  return [
-    h("div.icnb-board", {},
-      head,
-      h("div.icnb-left", {}, add(Transcript), stage.source.live ? add(Reply) : null),
-      h("div.icnb-right", {}, add(Graph), add(Agents)),
-      add(Timeline),
-      add(Slider)),
-  ];
+  const left = h("div.icnb-left", {}, add(Transcript), stage.source.live ? add(Reply) : null);
+  const board = h("div.icnb-board", {}, head, left, h("div.icnb-right", {}, add(Graph), add(Agents)));
+  board.append(grip(board, left), add(Timeline), add(Slider));
+  return [board];
 }
 
 /** Tell whether an element can be seen: it is on the screen, and the tab is in front. @param {Element} root @param {(visible: boolean) => void} tell */

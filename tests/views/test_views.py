@@ -87,7 +87,7 @@ def test_a_page_is_told_the_whole_log(finished):
     assert list(page.log["agents"]) == ["founder", "marketing-expert", "network-engineer", "domain-expert"]
     assert page.log["agents"]["founder"]["colour"] == "#0072b2"
     assert set(page.log["agents"]["founder"]) == {
-        "id", "name", "kind", "description", "mission", "colour", "seq", "model",
+        "id", "name", "kind", "description", "mission", "colour", "seq", "model", "team",
     }  # fmt: skip
     assert set(page.log["chats"]["chat-1"]) == {"id", "name", "description", "admin", "seq"}
     assert {key[1] for key in page.log["memberships"]} == {"founder", "marketing-expert", "domain-expert"}

@@ -129,8 +129,9 @@ class Details {
   }
 
   #showTalk() {
-    const open = this.talk.hidden;
+    const open = Boolean(this.talk.hidden);
     this.talk.hidden = !open;
+    this.talk.parentElement?.classList.toggle("icnb-talking", open); // it stands in the place of the boxes above it
     setAttribute(this.talkButton, "aria-expanded", String(open));
     if (!open) return;
     const ask = (/** @type {import("../wire/facts.js").Slow} */ slow) => this.stage.source.ask("conversation", { agent: this.id }, slow);

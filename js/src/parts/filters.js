@@ -23,7 +23,8 @@ export class Filters {
     this.chat = h("select.icnb-select", { "aria-label": "Which chat", onchange: () => stage.choose({ agent: this.agent.value, chat: this.chat.value }) });
     this.words = h("input.icnb-input", { type: "search", placeholder: "Search", "aria-label": "Search messages", oninput: () => this.#typed() });
     this.inbox = button("Inbox", () => this.#openInbox(), { "aria-pressed": "false", title: "messages to you" });
-    this.written = button("As written", () => this.#write(), { "aria-pressed": "false", title: "show every sign of a text instead of drawing its Markdown" });
+    this.written = button("", () => this.#write(), { "aria-pressed": "false", "aria-label": "As written", title: "show every sign of a text instead of drawing its Markdown" });
+    this.written.append(h("span.icnb-long", {}, "As written"), h("span.icnb-short", {}, "¶"));
     this.count = h("span.icnb-quiet.icnb-count", { role: "status", "aria-live": "polite" });
     const focused = Boolean(stage.focus);
     this.el = h("div.icnb-filters", { role: "search" }, focused ? null : this.agent, focused ? null : this.chat, this.words, this.inbox, this.written, this.count);

@@ -16,6 +16,9 @@ export function legend() {
     h("summary", {}, "signs"),
     h("div", {}, ...allStatuses().map(([name, says]) => h(`span.icnb-status.icnb-${tone(name)}`, {}, statusIcon(name), says))),
   );
+  // It covers the graph: it closes when it is left.
+  shapes.addEventListener("pointerleave", () => (shapes.open = false));
+  shapes.addEventListener("focusout", () => (shapes.open = false));
   return {
     el: h("div.icnb-legend", { "aria-label": "Legend" }, of, direct, group, silent, left, shapes),
     update(shown) {

@@ -54,7 +54,7 @@ function messageRow(line, stage) {
       h("span.icnb-arrow", { "aria-hidden": "true" }, "→"),
       receiver(line.to, to, group, log),
       h("span.icnb-gap"),
-      h("time", { title: dateAndClock(line.at), datetime: new Date(line.at).toISOString() }, clock(line.at)),
+      h("time", { title: dateAndClock(line.at), datetime: new Date(line.at).toISOString() }, clock(line.at).slice(0, 5), h("span.icnb-seconds", {}, clock(line.at).slice(5))),
       idButton(line.id),
       line.run && stage.source.can("run") ? runButton(line, stage, () => made) : null,
     ),

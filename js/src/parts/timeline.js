@@ -8,6 +8,8 @@ import { Glass, nearest, stretch } from "../log/lanes.js";
 const AXIS = 20;
 const NEAR = 6;
 /** Of more agents than this, those have lanes who ran, wrote or heard, once anybody has. */
+/** Screens lower than this have narrow lanes. */
+const SHORT = 850;
 const CROWD = 60;
 
 /**
@@ -124,7 +126,7 @@ export class Timeline {
     const { log, asOf } = this.stage;
     const agents = this.#present();
     const lanes = new Map(agents.map(({ id }, place) => [id, place]));
-    const lane = agents.length <= 8 ? 26 : agents.length <= 16 ? 20 : 15;
+    const lane = agents.length <= 8 ? (globalThis.innerHeight < SHORT ? 20 : 26) : agents.length <= 16 ? 20 : 15;
     const left = Math.min(150, Math.round(outer * 0.2));
     const width = Math.max(40, outer - left - 10);
     const whole = stretch(log);

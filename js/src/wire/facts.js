@@ -3,7 +3,7 @@
  * views/feed.py and views/before.py; the readers at the end give them names, and nothing else knows a position.
  *
  * @typedef {{id: string, name: string, kind: "agent"|"person", description: string, mission: string,
- *   colour: string, seq: number, model: string|null}} Agent
+ *   colour: string, seq: number, model: string|null, team?: string|null}} Agent
  * @typedef {{id: string, name: string, description: string, admin: string, seq: number}} Chat
  * @typedef {{chat: string, agent: string, joined: number, left: number|null}} Membership
  * @typedef {{seq: number, id: string, at: number, from: string|null, to: string, run: string|null,
