@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from intercom_nb.errors import InterComError, listed
+from intercom_nb.members.chat import Chat
 from intercom_nb.members.owner import Owner
 
 __all__ = ["do"]
@@ -43,6 +44,14 @@ def _start(owner: Owner, _: _Asked) -> str:
     return f"{owner.name} runs."
 
 
+def _begin(owner: Owner, asked: _Asked) -> str:
+    agent = owner.agent(asked["agent"])
+    if owner.state == "new":
+        owner.start()
+    agent.begin()
+    return f"{agent.name} begins."
+
+
 def _pause(owner: Owner, _: _Asked) -> str:
     owner.pause()
     return f"{owner.name} is paused; model calls in flight end and are kept."
@@ -78,6 +87,9 @@ def _stop(owner: Owner, _: _Asked) -> str:
 
 
 def _retry(owner: Owner, asked: _Asked) -> str:
+    if asked.get("agent") is None:
+        tried = owner.retry()
+        return f"{tried} {'run is' if tried == 1 else 'runs are'} tried again." if tried else "No run has failed."
     agent = owner.agent(asked["agent"])
     return f"{agent.name} tries again." if agent.retry() else f"{agent.name} has no failed run to try again."
 
@@ -90,11 +102,25 @@ def _edit(owner: Owner, asked: _Asked) -> str:
     return f"{agent.name} is edited; it counts from its next run on."
 
 
-def _send(owner: Owner, asked: _Asked) -> str:
-    sender, people = asked["as"], owner.people()
+def _person(owner: Owner, asked: _Asked) -> str:
+    """Return the id of the person who writes, or raise ValueError."""
+    sender, people = str(asked["as"]), owner.people()
     if sender not in people:
         right = listed(people) if people else "intercom.add_person('You') makes one"
         raise ValueError(f"{sender!r} is no person here, and only persons write from a view ({right})")
+    return sender
+
+
+def _join(owner: Owner, asked: _Asked) -> str:
+    person, group = _person(owner, asked), owner.party(asked["to"])
+    if not isinstance(group, Chat):
+        raise ValueError(f"{group.name} is no group, and only a group can be joined")  # noqa: TRY004 - a value from a page
+    owner.add_chat_member(person, group.id, group.admin_id)
+    return f"{owner.name_of(person)} is now in {group.name}."
+
+
+def _send(owner: Owner, asked: _Asked) -> str:
+    sender = _person(owner, asked)
     receiver = owner.party(asked["to"], sender)
     owner.send_message(asked["text"], receiver.id, sender)
     return f"Sent to {receiver.name}."
@@ -103,6 +129,7 @@ def _send(owner: Owner, asked: _Asked) -> str:
 _ACTIONS: Mapping[str, Callable[[Owner, _Asked], str]] = MappingProxyType(
     {
         "start": _start,
+        "begin": _begin,
         "pause": _pause,
         "resume": _resume,
         "step": _step,
@@ -111,6 +138,7 @@ _ACTIONS: Mapping[str, Callable[[Owner, _Asked], str]] = MappingProxyType(
         "resume_agent": _resume_agent,
         "retry": _retry,
         "edit": _edit,
+        "join": _join,
         "send": _send,
     }
 )

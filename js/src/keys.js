@@ -62,8 +62,8 @@ function stepped(all, from, by) {
   return all[Math.min(Math.max(at + by, 0), all.length - 1)];
 }
 
-/** The entry itself comes before what lies in it. @param {Element} entry @param {string} inner @param {Element} target @param {number} by */
+/** The entry itself comes before what lies in it and can be seen. @param {Element} entry @param {string} inner @param {Element} target @param {number} by */
 function beside(entry, inner, target, by) {
-  const row = /** @type {HTMLElement[]} */ ([entry, ...entry.querySelectorAll(inner)]);
+  const row = /** @type {HTMLElement[]} */ ([entry, ...entry.querySelectorAll(inner)]).filter((one) => one.getClientRects().length > 0);
   return row[Math.min(Math.max(row.findIndex((one) => one === target) + by, 0), row.length - 1)];
 }

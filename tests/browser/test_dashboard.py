@@ -175,3 +175,30 @@ def test_a_finished_log_and_its_course(opened):
 
     assert strands == [["ann", "bob"]]
     assert notebook.faults == []
+
+
+def test_an_untouched_board_asks_who_begins_and_a_group_can_be_joined(opened):
+    """Begin where nobody has written; join a group and write to it."""
+    cast = CAST.replace('intercom["ann"].begin()\n', "")
+    group = "_ = intercom.create_chat(['bob', 'cid'], 'Plans', 'About plans.', admin_id='dan')"
+    fails = "def fail(request):\n    raise RuntimeError('no answer')\n"
+    broken = f"{fails}intercom['dan'].model = ScriptedAssistant(default=fail)\n_ = intercom['dan'].begin()"
+    notebook = opened([cast, "intercom", group, broken], height=1800)
+    page = notebook.page
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    page.get_by_label("Who begins").select_option("ann")
+    page.locator("[data-part=beginning]").get_by_role("button", name="Begin").click()
+    more_than(notebook, 3)
+    assert page.locator("[data-part=beginning]").is_hidden()
+
+    notebook.run_cell(2)
+    reply = page.locator("[data-part=reply]")
+    reply.get_by_label("Write to").select_option("chat-1")
+    reply.get_by_role("textbox", name="Message").fill("May I come in?")
+    reply.get_by_role("button", name="Join and send").click()
+    page.locator("[data-part=transcript] .icnb-row").filter(has_text="May I come in?").first.wait_for()
+
+    page.locator("[data-action=pause]").click()
+    notebook.wait("() => document.querySelector('[data-part=controls]').dataset.state === 'paused'")
+    assert notebook.faults == []

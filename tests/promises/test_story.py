@@ -8,7 +8,10 @@ import subprocess
 import sys
 import threading
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 from intercom_nb import Agent, Dashboard, InterComService, Limits, MissingKeyError, messages_df, steps_df, who_to_whom
 from intercom_nb.log.state import places, state
@@ -144,3 +147,39 @@ def test_a_log_whose_model_cannot_be_reached_says_so_and_can_be_looked_at(tmp_pa
     assert "secret" not in str(told.value)
     assert b"secret" not in made.log.path.read_bytes()
     assert len(messages_df(made.log.path)) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.kernel
+@pytest.mark.usefixtures("minds")
+def test_the_notebook_that_was_saved_shows_the_next_day_what_was_there(tmp_path):
+    """Shown while agents talk, saved, its kernel gone: pictures of the end, no widget that nobody can show, no key."""
+    log = killed_in_the_middle(tmp_path)
+    cells = [
+        "from intercom_nb import InterComService\nintercom = InterComService.open(" + repr(str(log)) + ")",
+        "intercom",
+        "intercom.transcript()",
+        "intercom.start()\nyou = intercom.add_person('You')\n_ = you.send_message('Who plays?', 'bob')",
+        "_ = intercom.wait(progress=False)",
+        "intercom.stop()",
+    ]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = NotebookClient(book, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
+    with client.setup_kernel(env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}):
+        for place, cell in enumerate(book.cells[:3]):
+            client.execute_cell(cell, place)
+        early = [cell.outputs[0]["data"]["image/png"] for cell in book.cells[1:3]]
+        for place, cell in enumerate(book.cells[3:], 3):
+            client.execute_cell(cell, place)
+    saved = tmp_path / "studio.ipynb"
+    nbformat.write(book, saved)
+
+    opened = nbformat.read(saved, as_version=4)
+    outputs = [output for cell in opened.cells for output in cell.outputs if output.output_type != "stream"]
+    shown = [output["data"] for output in outputs]
+    assert [set(data) for data in shown] == [{"text/plain", "image/png"}] * 2
+    assert all(data["image/png"] != before for data, before in zip(shown, early, strict=True))
+    assert all(len(data["image/png"]) <= 60_000 for data in shown)
+    html, _ = HTMLExporter().from_notebook_node(opened)
+    assert all(data["image/png"].strip() in html for data in shown)
+    assert KEY not in saved.read_text("utf-8") + html

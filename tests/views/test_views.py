@@ -422,6 +422,24 @@ def test_a_question_without_an_answer_gets_a_sentence(finished, asked, sentence)
 # -- what is done
 
 
+def test_a_board_that_nobody_touched_begins_from_a_view(scripted):
+    """Begin starts the service, too; a person joins a group through its admin and writes to it."""
+    service = scripted(default="done")
+    service.add(Agent("Ann"), Agent("Bob"), Agent("Cy"))
+    service.add_person("You")
+    chat = service.create_chat(["bob", "cy"], "Plans", "About plans.", admin_id="ann")
+    page = Page(Dashboard(service))
+
+    assert page.do("begin", agent="ann") == (True, "Ann begins.")
+    assert service.state == "running"
+    assert service.messages[-1].receiver_id == "ann"
+    assert not page.do("send", **{"as": "you", "to": chat.id, "text": "Hi"})[0]
+    assert page.do("join", **{"as": "you", "to": chat.id}) == (True, "You is now in Plans.")
+    assert page.do("send", **{"as": "you", "to": chat.id, "text": "Hi"}) == (True, "Sent to Plans.")
+    assert "no person here" in page.do("join", **{"as": "ann", "to": chat.id})[1]
+    assert not page.do("join", **{"as": "you", "to": "bob"})[0]
+
+
 def test_a_person_may_do_everything_from_a_view(scripted):
     """Start, write, edit, pause, resume, retry, stop: each says in a sentence what it did."""
     service = scripted(default="done")
@@ -434,6 +452,8 @@ def test_a_person_may_do_everything_from_a_view(scripted):
     assert service.messages[-1].sender_id == "you"
     assert page.do("edit", agent="ann", mission="Be brief.") == (True, "Ann is edited; it counts from its next run on.")
     assert service["ann"].mission == "Be brief."
+    assert page.do("begin", agent="ann") == (True, "Ann begins.")
+    assert page.do("retry") == (True, "No run has failed.")
     assert page.do("pause")[0]
     assert service.state == "paused"
     assert page.do("resume") == (True, "test goes on.")

@@ -87,6 +87,8 @@ class Details {
     this.hold = button("Pause", () => this.outcome.do(this.paused ? "resume_agent" : "pause_agent", { agent: id }));
     this.retry = button("Retry", () => this.outcome.do("retry", { agent: id }));
     this.retry.prepend(icon(SHAPES.retry));
+    this.begin = button("Begin", () => this.outcome.do("begin", { agent: id }), { title: "set it to work on its mission" });
+    this.begin.prepend(icon(SHAPES.play));
     this.facts = h("p.icnb-quiet.icnb-facts");
     this.talk = h("div.icnb-items.icnb-conversation", { hidden: true, tabindex: "0", "aria-label": "Conversation" });
     this.talkButton = button("Conversation", () => this.#showTalk(), { "aria-expanded": "false" });
@@ -94,7 +96,7 @@ class Details {
     /** @type {((agent: Agent) => void)[]} */
     this.editors = [];
     const fields = agent.kind === "person" ? [] : [this.#editor("mission", "Mission", 5), this.#editor("description", "Description", 2)];
-    const actions = h("div.icnb-actions", {}, this.hold, this.retry, this.talkButton, stage.focus ? null : this.onlyThis);
+    const actions = h("div.icnb-actions", {}, this.begin, this.hold, this.retry, this.talkButton, stage.focus ? null : this.onlyThis);
     this.parts = [this.facts, ...fields, actions, this.outcome.el, this.talk];
   }
 
@@ -148,6 +150,7 @@ class Details {
     setText(this.facts, about.filter(Boolean).join(" · "));
     for (const tell of this.editors) tell(agent);
     this.hold.hidden = !acts;
+    this.begin.hidden = !acts || stage.log.service?.state === "stopped" || state.status !== "idle";
     setText(this.hold, state.paused ? "Resume" : "Pause");
     this.retry.hidden = !(acts && state.status === "failed");
     this.talkButton.hidden = person || !stage.source.can("conversation");

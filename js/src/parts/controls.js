@@ -35,10 +35,12 @@ export class Controls {
       step: this.#button("Step", "step", "step", "let one run happen"),
       stop: this.#button("Stop", "stop", "stop", "end it for good"),
     };
+    this.retry = button("Retry", () => this.outcome.do("retry"), { class: "icnb-button icnb-main", hidden: true, title: "try every failed run again" });
+    this.retry.prepend(icon(SHAPES.retry));
     this.no = button("No", () => this.#ask(false));
     this.sure = h("span.icnb-sure", { hidden: true, role: "group", "aria-label": "Stop for good?" }, "Stop for good? ",
       button("Yes, stop", () => this.#stop(), { class: "icnb-button icnb-danger" }), this.no);
-    this.bar = h("div.icnb-actions", { role: "toolbar", "aria-label": "Controls" }, ...Object.values(this.buttons), this.sure);
+    this.bar = h("div.icnb-actions", { role: "toolbar", "aria-label": "Controls" }, this.retry, ...Object.values(this.buttons), this.sure);
     this.el = h("div.icnb-head", { "data-part": "controls" },
       h("div.icnb-headline", {}, h("div.icnb-titles", {}, this.name, this.status), this.bar), this.budget.el, this.notice, this.outcome.el);
   }
@@ -80,6 +82,7 @@ export class Controls {
     setText(this.notice, cut(notice, 600));
     this.budget.update(service);
     this.#offer(service && source.can("do") ? possible(state) : {}, state);
+    this.retry.hidden = service?.reason !== "failed" || state === "stopped" || !source.can("do");
     this.bar.hidden = !source.live || source.gone || !service;
   }
 

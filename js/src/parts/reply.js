@@ -1,6 +1,6 @@
 /** The box to write from: as a person who is in the service, to an agent or a group that person can reach. */
 import { Outcome } from "../wire/actions.js";
-import { button, freshId, h, setOptions } from "../draw/dom.js";
+import { button, freshId, h, setOptions, setText } from "../draw/dom.js";
 
 export class Reply {
   /** @param {import("../stage.js").Stage} stage */
@@ -11,7 +11,7 @@ export class Reply {
     const name = freshId("reply");
     this.as = h("select.icnb-select", { "aria-label": "Write as", onchange: () => this.#chosen() });
     this.asWhom = h("label", {}, "as ", this.as);
-    this.to = h("select.icnb-select", { "aria-label": "Write to" });
+    this.to = h("select.icnb-select", { "aria-label": "Write to", onchange: () => this.#offer() });
     this.text = h("textarea.icnb-input", { id: name, rows: 2, dir: "auto", placeholder: "Write a message", "aria-label": "Message", onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event), oninput: () => this.#able() });
     this.send = button("Send", () => this.#send(), { class: "icnb-button icnb-main", disabled: true, title: "Ctrl+Enter, or Cmd+Enter" });
     this.box = h("div.icnb-reply-box", {}, h("div.icnb-reply-who", {}, this.asWhom, h("label", {}, "to ", this.to)),
@@ -43,7 +43,8 @@ export class Reply {
     if (!text.trim() || !this.to.value) return;
     this.send.disabled = true;
     const given = { as: this.stage.person, to: this.to.value, text };
-    if ((await this.outcome.do("send", given)) && this.text.value === text) this.text.value = "";
+    const joins = this.#left(this.to.value) && !(await this.outcome.do("join", { as: given.as, to: given.to }));
+    if (!joins && (await this.outcome.do("send", given)) && this.text.value === text) this.text.value = "";
     this.#able();
   }
 
@@ -63,17 +64,24 @@ export class Reply {
     this.#offer();
   }
 
+  /** Whether it is a group that the writer is not in: writing to it joins it. @param {string} id */
+  #left(id) {
+    const { log, person } = this.stage;
+    return log.chats.has(id) && !log.members(id).includes(person);
+  }
+
   #offer() {
     const { log, person, focus } = this.stage;
     const agents = [...log.agents.values()].filter(({ id }) => id !== person);
-    const groups = [...log.chats.values()].filter(({ id }) => log.members(id).includes(person));
+    const groups = [...log.chats.values()];
     /** @type {[string, string][]} */
     const toAgents = agents.map(({ id }) => [id, log.label(id)]);
     /** @type {[string, string][]} */
-    const toGroups = groups.map(({ id }) => [id, `${log.label(id)} (group)`]);
+    const toGroups = groups.map(({ id }) => [id, `${log.label(id)} (group${this.#left(id) ? ", join it" : ""})`]);
     const options = [...toAgents, ...toGroups];
     const first = this.to.options.length === 0;
     setOptions(this.to, options);
+    setText(this.send, this.#left(this.to.value) ? "Join and send" : "Send");
     if (first && focus && options.some(([id]) => id === focus)) this.to.value = focus;
     this.#able();
   }

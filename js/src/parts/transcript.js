@@ -6,6 +6,7 @@ import { oneStop } from "../keys.js";
 import { countUpTo } from "../log/log.js";
 import { newer, newest, older, Rows } from "../log/rows.js";
 import { row } from "./row.js";
+import { Beginning } from "./beginning.js";
 import { Drafts } from "./drafts.js";
 
 const NEAR = 24;
@@ -38,12 +39,13 @@ export class Transcript {
     this.more = button("", () => this.#older(), { class: "icnb-link" });
     this.earlier = h("div.icnb-earlier", { hidden: true }, this.more);
     this.drafts = new Drafts(stage);
+    this.beginning = new Beginning(stage);
     this.el = h(
       "section.icnb-part.icnb-transcript",
       { "data-part": "transcript", "aria-label": "Transcript" },
       this.filters.el,
       this.earlier,
-      h("div.icnb-scroll", {}, this.list, this.empty, this.jump),
+      h("div.icnb-scroll", {}, this.list, this.empty, this.beginning.el, this.jump),
       this.drafts.el,
     );
     this.sized = new ResizeObserver(() => this.following && this.#toEnd());
@@ -69,6 +71,7 @@ export class Transcript {
     if (change.texts) this.#refreshTexts();
     this.filters.update(this.rows);
     this.drafts.update();
+    this.beginning.update();
     this.#note();
   }
 
@@ -223,7 +226,7 @@ export class Transcript {
     setAttribute(this.el, "data-following", this.following);
     this.jump.hidden = this.following;
     setText(this.jump, this.unseen ? `${counted(this.unseen, "new message")} ↓` : "latest ↓");
-    this.empty.hidden = this.total > 0;
+    this.empty.hidden = this.total > 0 || !this.beginning.el.hidden;
     const none = log.total ? "no message passes these filters" : "no message yet";
     setText(this.empty, this.stage.asOf === Infinity ? none : "no message had been sent yet");
   }
