@@ -5,7 +5,9 @@
 
 from intercom_nb.agent_spec import AgentSpec
 from intercom_nb.analysis import (
+    Divergence,
     Frames,
+    Lineage,
     Log,
     activity,
     agent_measures,
@@ -18,11 +20,13 @@ from intercom_nb.analysis import (
     deliveries_df,
     delivery_counts,
     demo_goals,
+    divergence,
     events_df,
     graph,
     halts_df,
     items_df,
     left_alone,
+    lineage,
     memberships_df,
     messages_df,
     options_df,
@@ -70,6 +74,7 @@ from intercom_nb.lab.lab_run import LabRun
 from intercom_nb.lab.mission_lab import MissionLab
 from intercom_nb.lab.study import Study, StudyPlan
 from intercom_nb.limits import Limits, Spent
+from intercom_nb.log.equal import Difference, difference
 from intercom_nb.log.state import Place, State, places, state
 from intercom_nb.log.text import to_jsonl
 from intercom_nb.log.text_reading import from_jsonl
@@ -81,6 +86,8 @@ from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Delta
 from intercom_nb.models.offline import Call, Fail, OfflineAssistant, ScriptedAssistant, call
 from intercom_nb.models.prices import Price
+from intercom_nb.service.fork import fork
+from intercom_nb.service.replay import Replay, replay
 from intercom_nb.service.service import InterComService
 from intercom_nb.version import __version__ as __version__
 from intercom_nb.views import AgentsView, Dashboard, GraphView, Timeline, Transcript, snapshot, to_html
@@ -98,6 +105,8 @@ __all__ = [
     "ChatRuleError",
     "Dashboard",
     "Delta",
+    "Difference",
+    "Divergence",
     "Fail",
     "Frames",
     "GraphView",
@@ -108,6 +117,7 @@ __all__ = [
     "LabRun",
     "LifecycleError",
     "Limits",
+    "Lineage",
     "Log",
     "LogDamagedError",
     "LogError",
@@ -123,6 +133,7 @@ __all__ = [
     "Place",
     "Price",
     "RecordingError",
+    "Replay",
     "ScriptedAssistant",
     "SharedNameError",
     "Spent",
@@ -146,12 +157,16 @@ __all__ = [
     "deliveries_df",
     "delivery_counts",
     "demo_goals",
+    "difference",
+    "divergence",
     "events_df",
+    "fork",
     "from_jsonl",
     "graph",
     "halts_df",
     "items_df",
     "left_alone",
+    "lineage",
     "load_agents",
     "memberships_df",
     "messages_df",
@@ -165,6 +180,7 @@ __all__ = [
     "read_frames",
     "read_thread_logs",
     "redundant_messages",
+    "replay",
     "replies_df",
     "runs_df",
     "runs_of",

@@ -2,6 +2,7 @@
 
 from intercom_nb.analysis.activity import activity
 from intercom_nb.analysis.asking import Log
+from intercom_nb.analysis.branches import Divergence, Lineage, divergence, lineage
 from intercom_nb.analysis.colours import colours
 from intercom_nb.analysis.exports import to_graphml, to_markdown, to_mermaid, to_parquet
 from intercom_nb.analysis.frames import (
@@ -38,7 +39,9 @@ from intercom_nb.analysis.traffic import collapse, delivery_counts, graph, who_t
 from intercom_nb.analysis.waste import redundant_messages
 
 __all__ = [
+    "Divergence",
     "Frames",
+    "Lineage",
     "Log",
     "Source",
     "activity",
@@ -52,11 +55,13 @@ __all__ = [
     "deliveries_df",
     "delivery_counts",
     "demo_goals",
+    "divergence",
     "events_df",
     "graph",
     "halts_df",
     "items_df",
     "left_alone",
+    "lineage",
     "memberships_df",
     "messages_df",
     "options_df",

@@ -106,6 +106,7 @@ class Contacts:
         self.finder = Finder(registry, embeddings)
         self._parts: dict[str, _ListParts] = {}
         self._lines: dict[str, str] = {}  # of members that were shown
+        self.shown: str | None = None  # by a log that is replayed, where somebody's code had decided it
         self._lined = 0  # changes of the registry that these lines show
 
     # -- what an agent is shown -------------------------------------------------------------------------------------
@@ -133,6 +134,8 @@ class Contacts:
 
     def show(self, tx: Transaction, agent: Agent) -> str:
         """Return the chat list of a new turn, which the next one will go on from."""
+        if self.shown is not None:
+            return self.shown
         parts = self.parts_of(agent.id)
         tx.keep(parts, "shown", "everyone")
         if self.is_short(agent):
@@ -270,10 +273,14 @@ class Contacts:
     def find(self, tx: Transaction, asker: Agent, query: str, limit: int) -> list[Agent]:
         """Return what `search` does; whoever is found is a contact of the asker from now on."""
         found = self.search(query, limit, asker)
+        self.found(tx, asker, found)
+        return found
+
+    def found(self, tx: Transaction, asker: Agent, found: Sequence[Agent]) -> None:
+        """Let an agent know whom it found."""
         parts = self.parts_of(asker.id)
         new = [agent.id for agent in found if agent.id not in parts.found]
         tx.undo(parts.unfind, dict(parts.found))
         for contact_id in new:
             parts.find(contact_id)
             tx.add(ContactKnown(tx.seq(), asker.id, contact_id, "found"))
-        return found

@@ -17,10 +17,12 @@ from typing import NamedTuple
 
 __all__ = [
     "CLOCK",
+    "CONTENT",
     "ENDINGS",
     "HALF_STATES",
     "LAST_SEQ",
     "LONG_WAIT",
+    "META",
     "PROCESS",
     "SCHEMA",
     "TABLES",
@@ -163,6 +165,52 @@ PROCESS: Mapping[str, frozenset[str]] = MappingProxyType(
     {"openings": frozenset({"package"}), "steps": frozenset({"response_id"})}
 )
 """The columns that tell who wrote the log, or which process of a server answered."""
+
+CONTENT: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        table: frozenset(columns.split())
+        for table, columns in {
+            "meta": "key seq value",
+            "places": "seq messages runs steps tokens usd unpriced",
+            "openings": "seq until_seq guideline",
+            "options": "name seq value",
+            "agents": "agent_id version seq kind name description mission model settings tools mail begins limits "
+            "notes context team contacts data",
+            "chats": "chat_id seq name description",
+            "admins": "chat_id agent_id seq until_seq",
+            "memberships": "chat_id agent_id seq until_seq",
+            "messages": "seq id chat_id receiver_id sender_id text run_id key",
+            "deliveries": "agent_id seq until_seq run_id",
+            "holds": "channel seq until_seq",
+            "halts": "seq until_seq agent_id reason",
+            "runs": "run_id attempt agent_id agent_version seq until_seq turn_idx chat_list reason error spent",
+            "steps": "run_id step attempt seq until_seq kind asked model settings fingerprint input_tokens "
+            "cached_tokens output_tokens usd repaired error waiting_items",
+            "items": "agent_id idx seq run_id step type payload",
+            "compactions": "agent_id seq run_id until_idx how payload",
+            "notes": "seq agent_id run_id step text",
+            "contacts": "seq agent_id contact_id how",
+            "tool_calls": "run_id step n seq until_seq call_id name source arguments output failed",
+            "events": "seq kind by_id agent_id chat_id run_id reason data text",
+        }.items()
+    }
+)
+"""All other columns: what was said and done, and under which conditions. Two logs that agree in them are equal."""
+
+META: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "content",
+        "schema": "content",
+        "fence": "content",
+        "created_at": "clock",
+        "log_id": "process",
+        "process": "process",
+        "parent": "process",
+        "place": "process",
+        "ancestors": "process",
+    }
+)
+"""What the values of ``meta`` are, by key: of a log, not all of them make it another one."""
 
 LAST_SEQ = "SELECT COALESCE(MAX(seq), 0) FROM places"
 

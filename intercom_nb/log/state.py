@@ -10,6 +10,7 @@ from intercom_nb.log.reading import HasStore, Query, querying
 from intercom_nb.log.state_reading import conversation, read_state
 from intercom_nb.log.state_values import ChatState, MemberState, Place, RunState, State
 from intercom_nb.log.times import moment
+from intercom_nb.texts.names import clean
 
 __all__ = [
     "ChatState",
@@ -93,6 +94,8 @@ def place_of(query: Query, given: int | str | None) -> int:
 
 def _seq_of(query: Query, given: object) -> int | None:
     if isinstance(given, str) and not given.isdecimal():
+        if clean(given) != given:
+            return None  # half a character is in no id, and in no query
         sql = "SELECT seq FROM messages WHERE id = ?1 UNION ALL SELECT seq FROM runs WHERE run_id = ?1 ORDER BY seq"
         rows = query(sql, given)
         return int(rows[0][0]) if rows else None

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Store"]
 
 _LOGGER = logging.getLogger(__name__)
+_LAST_OPENING = "SELECT seq, guideline, until_seq FROM openings ORDER BY seq DESC LIMIT 1"
 _FIRST = 1  # the place in the log at which it is made
 
 
@@ -74,6 +76,8 @@ class Store:
         Held while a transaction is put together, and by whoever reads the state in memory that goes with the log.
     recovered : str
         What was found amiss when an old log was opened, one sentence; empty if nothing.
+    clock : callable
+        Says when a transaction begins; a replay sets it to what a log says.
     was_closed : bool
         Whether the process that had an old log before let it go itself, and was not killed.
     """
@@ -88,6 +92,7 @@ class Store:
     ) -> None:
         self.path = path
         self.recovered = ""
+        self.clock: Callable[[], datetime] = now
         self._lock = lock
         self._lock_file = None if lock is None else identity(lock.lock_file)
         self.lock = threading.RLock()
@@ -175,6 +180,60 @@ class Store:
         self._opening = seq
         self._begin()
 
+    @classmethod
+    def branch(
+        cls,
+        folder: Path | None,
+        name: str,
+        fill: Callable[[sqlite3.Connection, str], None],
+        *,
+        loop: Loop | None = None,
+        on_failure: Callable[[], None] = _do_nothing,
+    ) -> "Store":
+        """Return a new log that is a copy of another one up to a place, and goes on there.
+
+        Parameters
+        ----------
+        folder, name, loop, on_failure
+            As for `create`.
+        fill : callable
+            Copies the other log into the connection that it is given, with the name of this process.
+
+        Raises
+        ------
+        LogError
+            If the folder cannot be written, or the other log cannot be copied.
+        """
+        path, lock, store = None, None, None
+        try:
+            if folder is not None:
+                path, lock = fresh(folder, name)
+            store = cls(path, lock=lock, loop=loop, on_failure=on_failure)
+            fill(store._writes, _process())
+            if path is not None:
+                with path.open("rb") as file:  # nobody has it open yet, whose locks this could drop
+                    os.fsync(file.fileno())
+            with as_damage(path), store.reading() as query:
+                store._go_on_from(query)
+                ((opening, guideline, until),) = query(_LAST_OPENING)
+            # Where the other log was open, this one is too; another guideline is another condition, and written down.
+            store._opening = opening if until is None and guideline == guideline_digest() else 0
+            store._begin()
+            return store  # noqa: TRY300 - here too an interrupt must find it
+        except BaseException as error:
+            if store is not None:
+                store.unmake()
+            elif path is not None and lock is not None:
+                removed(path, lock)
+            if isinstance(error, sqlite3.Error):
+                raise LogError(path, f"cannot be made ({error}); choose another folder") from None
+            raise
+
+    def copy_into(self, target: sqlite3.Connection) -> None:
+        """Copy a log in memory, as it is now, into an empty database."""
+        with self._guard:
+            self._writes.backup(target)
+
     def unmake(self) -> None:
         """Close a log that nobody was told of, and leave nothing behind of it."""
         self._opening = 0  # nobody goes on with it, so that nothing is written at its end
@@ -225,6 +284,11 @@ class Store:
             raise
         return store
 
+    @property
+    def is_taken_up(self) -> bool:
+        """Whether the log says that it is open: by this process, or where it branched off, by the parent's."""
+        return self._opening != 0
+
     def take_up(self) -> None:
         """Write down that this process goes on with a log that it has opened."""
         is_fenced = FENCE in self.meta
@@ -257,26 +321,37 @@ class Store:
             self.was_closed = last_opened[0][0] is not None and not has_tail(path)
             if not self.was_closed and (damage := query("PRAGMA quick_check(1)")[0][0]) != "ok":
                 raise LogDamagedError(path, f"is damaged ({damage.splitlines()[-1]}); go back to a copy of it")
-            if not 0 < (last_seq := query(LAST_SEQ)[0][0]) < LAST_PLACE:
-                raise LogDamagedError(
-                    path, f"says that it ends at {last_seq}, which cannot be; go back to a copy of it"
-                )
-            self._seqs = itertools.count(last_seq + 1)
+            self._go_on_from(query)
             for amiss, sql in HALF_STATES.items() if has_tail(path) else ():
                 if query(sql):
                     raise LogDamagedError(path, f"was cut in two ({amiss}); go back to a copy of it")
-            last = query(f"SELECT {TOTALS} FROM places ORDER BY seq DESC LIMIT 1")[0]  # noqa: S608 - names of ours
-        self._totals.set(last)
         if lost := lost_bytes(path, self._writes):  # only now, for that moves its end into the log
             self.recovered = (
                 f"the log ended in a transaction that was not whole ({lost} bytes); it is gone, "
                 "and everything before it is there"
             )
 
+    def _go_on_from(self, query: Callable[..., list[tuple[Any, ...]]]) -> None:
+        """Let what is written from here on be numbered, and added up, after what is there."""
+        if not 0 < (last_seq := query(LAST_SEQ)[0][0]) < LAST_PLACE:
+            raise LogDamagedError(
+                self.path, f"says that it ends at {last_seq}, which cannot be; go back to a copy of it"
+            )
+        self._seqs = itertools.count(last_seq + 1)
+        self._totals.set(query(f"SELECT {TOTALS} FROM places ORDER BY seq DESC LIMIT 1")[0])  # noqa: S608 - names of ours
+
     @property
     def meta(self) -> dict[str, str]:
         """What the log says of its service: ``name``, ``schema``, ``created_at`` and what `create` was given."""
         return dict(self.rows("SELECT key, value FROM meta"))
+
+    def number_from(self, seq: int) -> None:
+        """Let the next number be this one: a replay leaves out the numbers that its log has left out."""
+        self._seqs = itertools.count(seq)
+
+    def count_from(self, totals: tuple[Any, ...]) -> None:
+        """Let this be what was spent so far, as a row of ``places`` says it."""
+        self._totals.set(totals)
 
     def watch(self, watcher: Callable[[Sequence[Fact]], None]) -> None:
         """Call `watcher` with all facts of each commit once they are durable, on the thread that wrote them."""
@@ -310,7 +385,7 @@ class Store:
             self.check()
             if not self._open:
                 raise LogError(self.path, "the log is closed")
-            transaction = Transaction(self._seqs)
+            transaction = Transaction(self._seqs, self.clock())
             try:
                 yield transaction
                 if transaction.facts and not transaction.place:

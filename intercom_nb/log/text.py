@@ -20,12 +20,11 @@ from intercom_nb.environment import setting
 from intercom_nb.errors import LogError
 from intercom_nb.log.pseudonyms import Pseudonyms, without_texts
 from intercom_nb.log.reading import HasStore, Query, querying
-from intercom_nb.log.schema import CLOCK, PROCESS, TABLES, VERSION, described
+from intercom_nb.log.schema import CLOCK, META, PROCESS, TABLES, VERSION, described
 from intercom_nb.texts.fences import FENCE
 
 __all__ = ["to_jsonl"]
 
-_PER_LOG = ("created_at", "log_id", "process")  # of meta: two logs differ in them, even if the same was said in both
 # JSON may hold these three as they are, and readers of lines break at them.
 _BREAKS = re.compile("[\x85\u2028\u2029]")
 # As it stands in JSON, where a line break before it has become a letter.
@@ -139,7 +138,7 @@ def _altering(query: Query, *, for_play: bool, pseudonyms: bool, texts: bool) ->
 
 
 def _for_play(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    if table == "meta" and row["key"] in _PER_LOG:
+    if table == "meta" and META.get(row["key"], "content") != "content":
         return row | {"value": "0"}
     own = CLOCK.get(table, frozenset()) | PROCESS.get(table, frozenset())
     return {name: value for name, value in row.items() if name not in own} if own else row

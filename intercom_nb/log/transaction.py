@@ -4,11 +4,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from intercom_nb.limits import Spent
 from intercom_nb.log.facts import Fact, Noted, Posted, RunBegan, StepTaken
-from intercom_nb.log.times import micros, now
+from intercom_nb.log.times import micros
 
 __all__ = ["TOTALS", "Patience", "Totals", "Transaction"]
 
@@ -43,13 +44,13 @@ class Transaction:
         "_seqs", "_undoing", "afterwards", "at", "done", "facts", "hasten", "patience", "place", "seconds", "time",
     )  # fmt: skip
 
-    def __init__(self, seqs: Iterator[int]) -> None:
+    def __init__(self, seqs: Iterator[int], time: datetime) -> None:
         self._seqs = seqs
         self.place = 0
         self.seconds: float | None = None
         self.patience: Patience = "none"
         self.hasten: Callable[[], None] = _do_nothing
-        self.time = now()
+        self.time = time
         self.at = micros(self.time)
         self.facts: list[Fact] = []
         self.afterwards: list[Callable[[], None]] = []

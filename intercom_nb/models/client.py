@@ -37,6 +37,7 @@ class ClientOptions:
     timeout: float = 600.0
     play: AnyPath | None = None
     part: int | None = None  # which of the times that the played log was opened; all of them for None
+    since: tuple[int, int] | None = None  # the place and its time that a branch has in common with the played log
     renew: str = ""  # how to make the recording anew, where the environment and no argument asked for it
 
 

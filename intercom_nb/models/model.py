@@ -48,6 +48,12 @@ _LOGGER = logging.getLogger(__name__)
 _NOWHERE = Address("http://recording/v1", NO_KEY)
 
 
+def _tape_of(options: ClientOptions) -> Tape:
+    if options.play is None:
+        return Tape()
+    return LogTape(Path(options.play), options.renew, options.part, options.since)
+
+
 def _headers_of(own: AsyncOpenAI | None) -> tuple[str, ...]:
     """Return what a client of the caller's own sends besides what every client does: it may be a key."""
     if own is None:
@@ -86,7 +92,7 @@ class Models:
             self._base_url = str(client.base_url).rstrip("/")
             self._api_key = client.api_key
         self._options = options = by_environment(options, name)
-        self.tape = Tape() if options.play is None else LogTape(Path(options.play), options.renew, options.part)
+        self.tape = _tape_of(options)
         self._clients: dict[Address, Client] = {}
         self._offline = OfflineAssistant()
         self.listeners: list[Callable[[Delta], object]] = []

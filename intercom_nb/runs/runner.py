@@ -126,12 +126,13 @@ class Runner:
                     # Nobody waits: until it is durable only a model call depends on it, and that may happen again.
                     tx.patience = "more"
                     if state.run is None:
-                        state.run = self._new_run(tx, state, most)
+                        state.run = self.begin(tx, state, most)
                     else:
                         self.go_on(tx, state, state.run)
             return state.run
 
-    def _new_run(self, tx: Transaction, state: AgentState, most: int) -> Run:
+    def begin(self, tx: Transaction, state: AgentState, most: int) -> Run:
+        """Begin a run with the oldest messages of the pending mail."""
         agent, seq = state.agent, tx.seq()
         model = self._models.named(agent.model)  # first: what has no key changes nothing
         conversation = self._conversations.of(state)

@@ -8,7 +8,7 @@ can happen again.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from intercom_nb.errors import ModelError, ToolCallError, told_of
 from intercom_nb.log.facts import Reason, StepCommitted, StepTaken, ToolCalled, ToolReturned
@@ -31,7 +31,7 @@ from intercom_nb.texts.names import clean
 from intercom_nb.texts.reasons import ODD_ENDS
 from intercom_nb.tools import Tool, ToolCall
 
-__all__ = ["Circumstances", "Steps"]
+__all__ = ["Circumstances", "Shorter", "Steps"]
 
 _UNKNOWN_OUTCOME = (
     "Error: outcome unknown: the process ended before this tool was done; find out what came of it before calling again"
@@ -55,6 +55,30 @@ class Circumstances:
     tape: Tape
 
 
+class Shorter(NamedTuple):
+    """What stands in the place of the oldest items of a conversation.
+
+    Attributes
+    ----------
+    cut : int
+        How many items are replaced.
+    how : str
+        ``compacted``, ``summary`` or ``dropped``.
+    items : sequence of dict
+        What is sent in their place.
+    reply : Reply or None
+        What the model answered, if one was asked.
+    before : int
+        Tokens of the next request before.
+    """
+
+    cut: int
+    how: str
+    items: Sequence[Item]
+    reply: Reply | None
+    before: int
+
+
 class Steps:
     """The steps of one service's runs.
 
@@ -64,6 +88,11 @@ class Steps:
         What they work with.
     ended : callable
         Called with the agent's state and the reason once the end of a run is durable.
+
+    Attributes
+    ----------
+    decided : callable
+        Given the transaction, the agent's state and the place of a call, what is known to have come of it already.
     """
 
     def __init__(self, parts: Circumstances, ended: Callable[[AgentState, str], None]) -> None:
@@ -76,6 +105,7 @@ class Steps:
         self._prices = parts.prices
         self._tape = parts.tape
         self._ended = ended
+        self.decided: Callable[[Transaction, AgentState, int], Output | None] = _undecided
         self.budget = parts.budget
 
     def take(
@@ -136,22 +166,29 @@ class Steps:
         before = self.budget.tokens_of(state, run)
         origin = self._origin(state, run, "compact")
         how, items, reply = await self._compaction.shorten(run, self._conversations.of(state)[:cut], origin)
+        if reply is not None:
+            reply = replace(reply, usd=self._prices.of(run.model, reply))
         async with self._tape.committing(state.agent.id):
             with self._store.transaction() as tx:
-                if reply is not None:
-                    self._count(tx, state, reply := replace(reply, usd=self._prices.of(run.model, reply)))
-                    # What the server itself made of it stands in the log already, as what took the place of the items.
-                    waiting = None if how == "compacted" else reply.items
-                    tx.add(self._fact(tx, state, run, reply, kind="compact", waiting=waiting))
-                    tx.keep(run, "step", "first_step")
-                    run.step, run.first_step = run.step + 1, run.first_step + 1
-                self._conversations.replace(tx, state, run, cut, by=items, how=how)
-                after = self.budget.tokens_of(state, run)
-                size = f"about {before:,} tokens, now {after:,}"
-                text = f"the oldest {cut} items of {state.agent.id} were replaced ({how}): {size}"
-                tx.note("compacted", text, agent_id=state.agent.id, run_id=run.run_id, reason=how)
+                self.write_shorter(tx, state, run, Shorter(cut, how, items, reply, before))
         self.budget.release(state)
         return True
+
+    def write_shorter(self, tx: Transaction, state: AgentState, run: Run, shorter: Shorter) -> None:
+        """Write down what stands in the place of the oldest items of a conversation."""
+        cut, how, items, reply, before = shorter
+        if reply is not None:
+            self._count(tx, state, reply)
+            # What the server itself made of it stands in the log already, as what took the place of the items.
+            waiting = None if how == "compacted" else reply.items
+            tx.add(self._fact(tx, state, run, reply, kind="compact", waiting=waiting))
+            tx.keep(run, "step", "first_step")
+            run.step, run.first_step = run.step + 1, run.first_step + 1
+        self._conversations.replace(tx, state, run, cut, by=items, how=how)
+        after = self.budget.tokens_of(state, run)
+        size = f"about {before:,} tokens, now {after:,}"
+        text = f"the oldest {cut} items of {state.agent.id} were replaced ({how}): {size}"
+        tx.note("compacted", text, agent_id=state.agent.id, run_id=run.run_id, reason=how)
 
     async def _ask(self, state: AgentState, run: Run, conversation: list[Item]) -> Reply:
         request = list(conversation)
@@ -178,16 +215,20 @@ class Steps:
         state.doing = "acting"
         unknown = [n for n, _, _ in todo if n in run.outputs and run.outputs[n] is None]
         with self._store.transaction() as tx:
-            if run.waiting_items is None:
-                self._count(tx, state, reply)
-                tx.add(self._fact(tx, state, run, reply, waiting=reply.items))
-            for n in unknown:
-                tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, _UNKNOWN_OUTCOME, 1))
-            run.waiting_items = reply.items
-            run.outputs |= dict.fromkeys(unknown, (_UNKNOWN_OUTCOME, True))
+            self.write_waiting(tx, state, run, reply, unknown)
         for n, call, tool in todo:
             if n not in run.outputs:
                 await self._call(run, n, call, tool)
+
+    def write_waiting(self, tx: Transaction, state: AgentState, run: Run, reply: Reply, unknown: Sequence[int]) -> None:
+        """Write an answer down that waits for own tools, and which of them nobody knows the outcome of."""
+        if run.waiting_items is None:
+            self._count(tx, state, reply)
+            tx.add(self._fact(tx, state, run, reply, waiting=reply.items))
+        for n in unknown:
+            tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, _UNKNOWN_OUTCOME, 1))
+        run.waiting_items = reply.items
+        run.outputs |= dict.fromkeys(unknown, (_UNKNOWN_OUTCOME, True))
 
     async def _call(self, run: Run, n: int, call: ToolCall, tool: Tool) -> None:
         with self._store.transaction() as tx:
@@ -242,7 +283,7 @@ class Steps:
     ) -> StepTaken:
         """Return the row of a call that was answered; `waiting`: its items, where no conversation has them yet."""
         seq, used = tx.seq(), reply.usage
-        fingerprint = run.fingerprint or self._fingerprint(state, run, kind)
+        fingerprint = run.fingerprint or self.fingerprint(state, run, kind)
         tx.keep(state, "chain")
         if kind == "answer":  # the failed step that is written instead is of the same request
             tx.keep(run, "fingerprint")
@@ -272,14 +313,15 @@ class Steps:
             waiting_items=None if waiting is None else json.dumps(waiting, ensure_ascii=False),
         )
 
-    def _fingerprint(self, state: AgentState, run: Run, kind: str) -> str:
+    def fingerprint(self, state: AgentState, run: Run, kind: str) -> str:
+        """Return the fingerprint of the request that a run would make now."""
         self._conversations.of(state)
         tools = self._toolsets.of(state.agent).digest
         return state.chain.of(f"{kind}\n{run.model.name}\n{run.settings.to_json()}\n{tools}\n{run.instructions}")
 
     def _origin(self, state: AgentState, run: Run, kind: str) -> Origin:
         # Of what is sent now: until the answer is there, somebody may have edited the agent.
-        run.fingerprint = self._fingerprint(state, run, kind)
+        run.fingerprint = self.fingerprint(state, run, kind)
         return Origin(state.agent.id, run.run_id, run.step, run.fingerprint)
 
     async def commit(self, state: AgentState, run: Run, reply: Reply) -> None:
@@ -303,27 +345,31 @@ class Steps:
 
     async def _commit(self, state: AgentState, run: Run, reply: Reply) -> None:
         with self._store.transaction() as tx:
-            if run.waiting_items is None:
-                self._count(tx, state, reply)
-                tx.add(self._fact(tx, state, run, reply))
-            else:
-                tx.add(StepCommitted(run.run_id, run.step, tx.seq()))
-            outputs = self._carry_out(tx, state, run, reply)
-            self._conversations.extend(tx, state, run, [*reply.items, *outputs])
-            reason = self._reason(run, reply)
-            tx.keep(run, "step", "waiting_items", "outputs")
-            run.step += 1
-            run.waiting_items, run.outputs = None, {}
-            tx.seconds = self._lifecycle.seconds
-            if reason is not None:
-                self.end(tx, state, run, reason)
-                if reason in ODD_ENDS:
-                    text = f"{state.agent.id} {ODD_ENDS[reason]}, in {run.run_id}"
-                    said = f": {' '.join(reply.text.split())[:_LONGEST_TOLD]}" if reply.text.strip() else ""
-                    tx.note("odd_end", text + said, agent_id=state.agent.id, run_id=run.run_id, reason=reason)
-                # Who is silent sends nothing: only its own next run, and who waits for quiet, depend on this.
-                tx.patience = "none" if reason == "steps" else "company"
+            self.write(tx, state, run, reply)
         await result_of(tx.done)
+
+    def write(self, tx: Transaction, state: AgentState, run: Run, reply: Reply) -> None:
+        """Carry out the package's own tools, and write the whole step down."""
+        if run.waiting_items is None:
+            self._count(tx, state, reply)
+            tx.add(self._fact(tx, state, run, reply))
+        else:
+            tx.add(StepCommitted(run.run_id, run.step, tx.seq()))
+        outputs = self._carry_out(tx, state, run, reply)
+        self._conversations.extend(tx, state, run, [*reply.items, *outputs])
+        reason = self._reason(run, reply)
+        tx.keep(run, "step", "waiting_items", "outputs")
+        run.step += 1
+        run.waiting_items, run.outputs = None, {}
+        tx.seconds = self._lifecycle.seconds
+        if reason is not None:
+            self.end(tx, state, run, reason)
+            if reason in ODD_ENDS:
+                text = f"{state.agent.id} {ODD_ENDS[reason]}, in {run.run_id}"
+                said = f": {' '.join(reply.text.split())[:_LONGEST_TOLD]}" if reply.text.strip() else ""
+                tx.note("odd_end", text + said, agent_id=state.agent.id, run_id=run.run_id, reason=reason)
+            # Who is silent sends nothing: only its own next run, and who waits for quiet, depend on this.
+            tx.patience = "none" if reason == "steps" else "company"
 
     def _reason(self, run: Run, reply: Reply) -> Reason | None:
         """Return why a run ends with this step; None if it goes on."""
@@ -346,7 +392,7 @@ class Steps:
         for n, call in enumerate(reply.calls):
             known = run.outputs.get(n)
             if known is None:
-                output = toolset.carry_out(call, hands)
+                output = self.decided(tx, state, n) or toolset.carry_out(call, hands)
                 self._write_call(tx, run, n, call, toolset.source_of(call), output)
                 text = output.text
             else:
@@ -372,19 +418,27 @@ class Steps:
 
     async def _commit_failure(self, state: AgentState, run: Run, error: str) -> None:
         with self._store.transaction() as tx:
-            if run.waiting_items is None:
-                for spent in (self._lifecycle.spent, state.spent):
-                    tx.keep(spent, "steps")
-                    spent.steps += 1
-                failed = Reply((), (), "", run.model.name, Usage(), None, 0.0)
-                fact = self._fact(tx, state, run, failed)
-                tx.add(replace(fact, error=error, latency_s=None))
-                tx.keep(run, "step")
-                run.step += 1
-            self.end(tx, state, run, "failed", error)
-            text = f"{run.run_id} of {state.agent.id} failed: {error}"
-            tx.note("run_failed", text, agent_id=state.agent.id, run_id=run.run_id, reason="failed")
+            self.write_failure(tx, state, run, error)
         await result_of(tx.done)
+
+    def write_failure(self, tx: Transaction, state: AgentState, run: Run, error: str) -> None:
+        """Write down that a run failed, and the call that did."""
+        if run.waiting_items is None:
+            for spent in (self._lifecycle.spent, state.spent):
+                tx.keep(spent, "steps")
+                spent.steps += 1
+            failed = Reply((), (), "", run.model.name, Usage(), None, 0.0)
+            fact = self._fact(tx, state, run, failed)
+            tx.add(replace(fact, error=error, latency_s=None))
+            tx.keep(run, "step")
+            run.step += 1
+        self.end(tx, state, run, "failed", error)
+        text = f"{run.run_id} of {state.agent.id} failed: {error}"
+        tx.note("run_failed", text, agent_id=state.agent.id, run_id=run.run_id, reason="failed")
+
+
+def _undecided(tx: Transaction, state: AgentState, n: int) -> None:
+    """Let each call be carried out: somebody's code decides nothing that a log would have to say again."""
 
 
 def _is_call(item: Item) -> bool:

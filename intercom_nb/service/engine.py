@@ -80,6 +80,13 @@ class Engine(Owner):
         Who answers.
     show : callable
         Returns what the last line of a cell shows of an agent or a chat: views are above the members.
+
+    Attributes
+    ----------
+    before_start : callable or None
+        Called once, before agents run.
+    ran : bool
+        Whether a branch goes on with what was running: it is not said to start then.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that others have made, all of them named
@@ -116,10 +123,10 @@ class Engine(Owner):
         )
         self.conversations = Conversations(store, self.registry)
         self.notes = Notes(store)
-        self._halts = Halts(store)
+        self.halts = Halts(store)
         turns = Turns()
         self.scheduler = Scheduler(
-            store=store, models=models, lifecycle=lifecycle, inboxes=self.inboxes, halts=self._halts, turns=turns
+            store=store, models=models, lifecycle=lifecycle, inboxes=self.inboxes, halts=self.halts, turns=turns
         )
         self.runner = self._make_runner(turns)
         self.thread_logs = self._make_thread_logs()
@@ -129,7 +136,9 @@ class Engine(Owner):
         self._keys: dict[str, Message] = {}
         self._told_unknown: set[str] = set()  # names in policies of contacts that nobody has
         self._show = show
-        lifecycle.watch(self._write_halt)
+        self.before_start: Callable[[], None] | None = None  # what a branch has put off
+        self.ran = False  # where a branch begins, its parent did: it is not said to start, for it goes on
+        lifecycle.watch(self.write_halt)
 
     def _advice(self, asker: Member | None) -> str:
         return self.contacts.advice(asker)
@@ -143,26 +152,28 @@ class Engine(Owner):
 
     def _make_runner(self, turns: Turns) -> Runner:
         prices = Prices(self.options.prices)
-        budget = Budget(self.lifecycle, prices, self._halts, waits=self.models.tape.live)
+        budget = Budget(self.lifecycle, prices, self.halts, waits=self.models.tape.live)
+        self.toolsets = Toolsets(self.router, self.notes)
         parts = Circumstances(
             store=self.log,
             lifecycle=self.lifecycle,
             conversations=self.conversations,
             router=self.router,
-            toolsets=Toolsets(self.router, self.notes),
+            toolsets=self.toolsets,
             budget=budget,
             compaction=Compaction(self.conversations, budget, self.models.tape, lambda: self.options.context),
             prices=prices,
             tape=self.models.tape,
         )
+        self.steps = Steps(parts, self.scheduler.run_ended)
         return Runner(
             store=self.log,
             models=self.models,
             lifecycle=self.lifecycle,
             conversations=self.conversations,
             contacts=self.contacts,
-            steps=Steps(parts, self.scheduler.run_ended),
-            halts=self._halts,
+            steps=self.steps,
+            halts=self.halts,
             may_run=turns.may_run,
             settings=lambda: self.options.settings,
             every_chat_list=self.options.chat_list == "every",
@@ -206,7 +217,8 @@ class Engine(Owner):
         with self.log.transaction() as tx:
             tx.note(kind, text)
 
-    def _write_halt(self, state: str, reason: str) -> None:
+    def write_halt(self, state: str, reason: str) -> None:
+        """Write down that it was paused or stopped, and why."""
         with suppress(LogError), self.log.transaction() as tx:  # it may be the log itself that has failed
             tx.seconds = self.lifecycle.seconds
             if reason not in self._halted_for:
@@ -230,10 +242,22 @@ class Engine(Owner):
         before, after = self.options.kept(), options.kept()
         changed = {name: after[name] for name in changes if name in after and after[name] != before[name]}
         with self.transaction() as tx:
-            self._write_options(tx, changed)
+            self.write_options(tx, changed)
             self.options = options
             self.lifecycle.limits = options.limits
         tx.wait()
+
+    def code_options(self) -> dict[str, Any]:
+        """Return what only code can give of its options: no log has it."""
+        options = self.options
+        return {
+            "api_key": options.api_key,
+            "base_url": options.base_url,
+            "client": options.client,
+            "contacts": options.contacts if callable(options.contacts) else None,
+            "may_contact": options.may_contact,
+            "model": None if isinstance(options.model, str) else options.model,
+        }
 
     def note_given(self, given: Iterable[str], before: Mapping[str, str]) -> None:
         """Write down what was given anew when the log was opened, where it is not what it was."""
@@ -241,10 +265,11 @@ class Engine(Owner):
         changed = {name: after[name] for name in given if name in after and after[name] != before.get(name)}
         if changed:
             with self.log.transaction() as tx:
-                self._write_options(tx, changed)
+                self.write_options(tx, changed)
             tx.wait()
 
-    def _write_options(self, tx: Transaction, changed: Mapping[str, str]) -> None:
+    def write_options(self, tx: Transaction, changed: Mapping[str, str]) -> None:
+        """Write down what it is told otherwise."""
         for name, value in changed.items():
             tx.add(OptionSet(name, tx.seq(), value))
         if changed:
@@ -433,16 +458,26 @@ class Engine(Owner):
         if self.lifecycle.state != "running":
             self._go()
             try:
-                self.note("started", f"{self.name} runs; model: {self.models.default.label}")
+                if not self.ran:
+                    self.note("started", f"{self.name} runs; model: {self.models.default.label}")
+                self.ran = False
                 self.settle()
             finally:  # it runs by now, so whoever has something to do must hear of it
                 self.scheduler.wake()
 
-    def _go(self) -> None:
-        if self._halted_for and self.lifecycle.state != "stopped":
+    def write_resumed(self) -> None:
+        """Write down that it goes on, if it was halted."""
+        if self._halted_for:
             with self.log.transaction() as tx:
                 tx.add(Resumed(tx.seq(), None, tuple(sorted(self._halted_for))))
                 self._halted_for.clear()
+
+    def _go(self) -> None:
+        if self.before_start is not None:
+            self.before_start()
+            self.before_start = None
+        if self.lifecycle.state != "stopped":
+            self.write_resumed()
         self.lifecycle.run()
         react = partial(self.scheduler.react, runner=self.runner)
         self.runtime.start(react, self.models.close, self.scheduler.may_react)

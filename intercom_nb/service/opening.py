@@ -14,7 +14,7 @@ from intercom_nb.errors import LogError, MissingKeyError
 from intercom_nb.log.door import as_damage
 from intercom_nb.log.state import State, place_of, read_state
 from intercom_nb.log.store import Store
-from intercom_nb.members.own_code import tools_from
+from intercom_nb.members.own_code import OwnCode, tools_from
 from intercom_nb.models import (
     OFFLINE_MODEL,
     OPENAI_URL,
@@ -37,7 +37,7 @@ from intercom_nb.texts.fences import FENCE
 from intercom_nb.texts.names import checked_name, slug
 from intercom_nb.tools import functions_by_name
 
-__all__ = ["Given", "made", "opened"]
+__all__ = ["Given", "Ground", "checked_options", "made", "opened"]
 
 
 _NO_OPTIONS = ("others", "resume_tools")  # of what is given, what is no option of a service
@@ -69,15 +69,24 @@ class Given:
         """
         own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NO_OPTIONS}
         named = {name: value for name, value in own.items() if value is not None}
-        if not isinstance(self.others, Mapping):
-            raise TypeError(f"options={self.others!r}: it should be a dict, such as {{'courtesy': False}}")
-        known = {one.name for one in fields(Options)}
-        for name in self.others:
-            if name not in known:
-                raise ValueError(
-                    f"options: there is no option {name!r}; right would be one of {', '.join(sorted(known))}"
-                )
-        return {**self.others, **named}
+        return {**checked_options(self.others), **named}
+
+
+def checked_options(options: object) -> Mapping[str, Any]:
+    """Return what is given as options by name, checked.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no dict of options of a service.
+    """
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options={options!r}: it should be a dict, such as {{'courtesy': False}}")
+    known = {one.name for one in fields(Options)}
+    for name in options:
+        if name not in known:
+            raise ValueError(f"options: there is no option {name!r}; right would be one of {', '.join(sorted(known))}")
+    return options
 
 
 def made(name: str, options: Options, folder: Path | None, *, show: Shown) -> Engine:
@@ -132,13 +141,59 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
     MissingKeyError
         If nothing says how to reach its model.
     """
-    anew = given.options()
-    functions = functions_by_name(tool.function for tool in tools_from(tools))
-    lifecycle = Lifecycle(Options().limits)
-    runtime = InThread(path.stem, lambda: lifecycle.halt("stopped", "loop"))
-    store = None
+    given.options()  # first: what is wrong with it is no matter of the log
+    ground = Ground(path.stem, lambda loop, fail: Store.open(path, loop=loop, on_failure=fail), path)
     try:
-        store = Store.open(path, loop=runtime, on_failure=lambda: lifecycle.halt("stopped", "log"))
+        return ground.carry(given, tools, show=show)
+    except BaseException:  # an interrupt, too, must let the log go
+        if ground.store is not None:
+            ground.store.close()
+        raise
+
+
+class Ground:
+    """What a service goes on from: a log that there is, and where its agents will run.
+
+    Parameters
+    ----------
+    name : str
+        For the threads.
+    store_of : callable
+        Given the agents' loop and what is to be called when the log cannot be written, returns the log.
+    path : Path
+        What the log is called in errors.
+    """
+
+    def __init__(self, name: str, store_of: Callable[[InThread, Callable[[], None]], Store], path: Path) -> None:
+        self.path = path
+        self.lifecycle = lifecycle = Lifecycle(Options().limits)
+        self.runtime = InThread(name, lambda: lifecycle.halt("stopped", "loop"))
+        self.store: Store | None = None
+        self._store_of = store_of
+
+    def carry(
+        self,
+        given: Given,
+        tools: Iterable[Callable[..., Any]],
+        *,
+        show: Shown,
+        code: Mapping[str, OwnCode] = MappingProxyType({}),
+        go_on: Callable[[Loader], None] = Loader.take_up,
+    ) -> Engine:
+        """Return the parts of a service on it.
+
+        Parameters
+        ----------
+        given, tools, show
+            As for `opened`.
+        code : mapping of str to OwnCode
+            What some agents have of the caller's own code, where that is known already.
+        go_on : callable
+            Takes the log up, once all is loaded.
+        """
+        path, anew, lifecycle = self.path, given.options(), self.lifecycle
+        functions = functions_by_name(tool.function for tool in tools_from(tools))
+        store = self.store = self._store_of(self.runtime, lambda: lifecycle.halt("stopped", "log"))
         state = _state_of(path, store)
         with as_damage(path):
             meta = store.meta
@@ -147,26 +202,31 @@ def opened(path: Path, given: Given, tools: Iterable[Callable[..., Any]], *, sho
             Options.from_kept(state.options)  # by itself: what is wrong with what was given is told as that
             Options.needed(state.options)
         options = _options_of(path, state, anew)
-        lifecycle.go_on_from(state.spent, state.seconds, options.limits)
-        models = _models(name, options)
+        self.lifecycle.go_on_from(state.spent, state.seconds, options.limits)
+        models = _models(name, options, _since(store, state))
         assistant = _assistant(anew, models)
-        check_code(state, functions, path, assistant=assistant is not None or not models.tape.live)
+        check_code(state, functions, path, assistant=assistant is not None or not models.tape.live, code=code)
+        runtime = self.runtime
         engine = Engine(
             name, options=options, store=store, runtime=runtime, lifecycle=lifecycle, models=models, show=show
         )  # fmt: skip
         loader = Loader(engine, state, store.rows, resume_tools=given.resume_tools)
         with as_damage(path):
-            loader.load(functions, assistant)
-        loader.take_up()
+            loader.load(functions, assistant, code)
+        go_on(loader)
         if told := loader.not_made:
             note(f"{name}: {told}")
         engine.note_given(anew, state.options)
         engine.settle()
-        return engine  # noqa: TRY300 - here too an interrupt must let the log go
-    except BaseException:
-        if store is not None:
-            store.close()
-        raise
+        return engine
+
+
+def _since(store: Store, state: State) -> tuple[int, int] | None:
+    """Return what a branch that was just made has in common with a log of the same past: a place, and its time."""
+    if store.meta.get("place") != str(state.place):
+        return None
+    ((at,),) = store.rows("SELECT at FROM places WHERE seq = ?", state.place)
+    return state.place, at
 
 
 def _state_of(path: Path, store: Store) -> State:
@@ -188,13 +248,13 @@ def _assistant(anew: Mapping[str, Any], models: Models) -> Assistant | None:
     return models.default.app if model == OFFLINE_MODEL or (model is not None and not isinstance(model, str)) else None
 
 
-def _models(name: str, options: Options) -> Models:
+def _models(name: str, options: Options, since: tuple[int, int] | None = None) -> Models:
     return Models(
         options.model,
         base_url=options.base_url,
         api_key=options.api_key,
         client=options.client,
-        options=ClientOptions(options.max_concurrency, options.max_retries, options.timeout, options.play),
+        options=ClientOptions(options.max_concurrency, options.max_retries, options.timeout, options.play, since=since),
         name=slug(name),
     )
 

@@ -3,16 +3,20 @@
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
+from intercom_nb.agent_spec import AgentSpec
+from intercom_nb.contact_policies import policy_from
 from intercom_nb.errors import LogDamagedError, LogError, listed
 from intercom_nb.log.door import as_damage
 from intercom_nb.log.facts import Released
 from intercom_nb.log.reading import Query
 from intercom_nb.log.state import RunState, State
-from intercom_nb.members.agent import Agent, agent_from, join
+from intercom_nb.members.agent import Agent, agent_from, join, own_code_of
 from intercom_nb.members.chat import Chat
-from intercom_nb.members.own_code import missing_code, own_code
+from intercom_nb.members.own_code import OwnCode, missing_code, own_code
 from intercom_nb.members.person import Person
 from intercom_nb.model_settings import ModelSettings
 from intercom_nb.models import Assistant
@@ -28,6 +32,7 @@ __all__ = ["Loader", "check_code"]
 _LOGGER = logging.getLogger(__name__)
 _HEARD_AGAIN = 4_000  # places in the log that the guard hears again: what was said before is long past
 _MOST_TALKED = 100  # partners; of whom an agent has more, the latest count
+_LAST_CHANGE = "SELECT kind FROM events WHERE kind IN ('started', 'paused', 'stopped') ORDER BY seq DESC LIMIT 1"
 _UNFINISHED = (None, "stopped", "interrupted")
 _LATEST = """
 SELECT MAX(COALESCE((SELECT MAX(seq) FROM messages WHERE sender_id = ?1 AND receiver_id = one.value), 0),
@@ -36,15 +41,22 @@ FROM json_each(?2) AS one
 """
 
 
-def check_code(state: State, functions: Mapping[str, Callable[..., Any]], path: Any, *, assistant: bool) -> None:
-    """Check that what only code can give was given.
+def check_code(
+    state: State,
+    functions: Mapping[str, Callable[..., Any]],
+    path: Any,
+    *,
+    assistant: bool,
+    code: Mapping[str, OwnCode] = MappingProxyType({}),
+) -> None:
+    """Check that what only code can give was given; of some agents it is known already.
 
     Raises
     ------
     LogError
         If an agent has tools or contacts that are not among the functions, or a model that is an assistant.
     """
-    agents = [member.spec for member in state.members if member.kind == "agent"]
+    agents = [member.spec for member in state.members if member.kind == "agent" and member.spec.id not in code]
     missing = {name for spec in agents for name in missing_code(spec, functions)}
     if missing:
         names = ", ".join(sorted(missing))
@@ -53,6 +65,14 @@ def check_code(state: State, functions: Mapping[str, Callable[..., Any]], path: 
     if models and not assistant:
         names = ", ".join(models)
         raise LogError(path, f"some of its agents ran on an assistant of yours ({names}); give it again: model=…")
+
+
+def _as_it_was(code: OwnCode, spec: AgentSpec) -> OwnCode:
+    """Return the code of an agent where it was told otherwise than now: functions and assistants are the same."""
+    model = code.model if code_name(spec.model) else spec.model
+    return replace(
+        code, model=model, contacts=code.contacts if code_name(spec.contacts) else policy_from(spec.contacts, {})
+    )
 
 
 class Loader:
@@ -75,11 +95,17 @@ class Loader:
         self._state = state
         self._query = query
         self._resume_tools = resume_tools
+        self._is_branch = False
         self._not_made: list[tuple[str, str, str]] = []  # agents, their runs, and tools that those would have called
 
-    def load(self, functions: Mapping[str, Callable[..., Any]], assistant: Assistant | None) -> None:
-        """Enter members, chats, mail, runs, and what each of them knows."""
-        self._load_members(functions, assistant)
+    def load(
+        self,
+        functions: Mapping[str, Callable[..., Any]],
+        assistant: Assistant | None,
+        code: Mapping[str, OwnCode] = MappingProxyType({}),
+    ) -> None:
+        """Enter members, chats, mail, runs, and what each of them knows; of some agents, their code is given whole."""
+        self._load_members(functions, assistant, code)
         self._load_chats()
         for agent_id, message in self._state.pending:
             self._engine.inboxes.states[agent_id].inbox.append(message)
@@ -89,14 +115,21 @@ class Loader:
         self._load_guard()
         self._load_contacts()
 
-    def _load_members(self, functions: Mapping[str, Callable[..., Any]], assistant: Assistant | None) -> None:
+    def _load_members(
+        self,
+        functions: Mapping[str, Callable[..., Any]],
+        assistant: Assistant | None,
+        code: Mapping[str, OwnCode],
+    ) -> None:
         engine = self._engine
         for member in self._state.members:
             if member.kind == "person":
                 engine.registry.add_member(Person(member.spec, engine), member.version)
                 engine.inboxes.persons[member.spec.id] = None
                 continue
-            agent = agent_from(member.spec, own_code(member.spec, functions, assistant))
+            known = code.get(member.spec.id)
+            own = own_code(member.spec, functions, assistant) if known is None else _as_it_was(known, member.spec)
+            agent = agent_from(member.spec, own)
             join(agent, engine, member.spec.id)
             engine.registry.add_member(agent, member.version)
             engine.inboxes.states[agent.id] = AgentState(agent)
@@ -115,7 +148,8 @@ class Loader:
         elif then.reason != "failed":
             return
         spec = then.spec
-        model = assistant if code_name(spec.model) else spec.model
+        own = own_code_of(state.agent).model
+        model = spec.model if not code_name(spec.model) else assistant if isinstance(own, str) else own or assistant
         run = Run(
             run_id=then.run_id,
             instructions=compose(spec.name, spec.id, spec.mission, spec.description),
@@ -246,6 +280,25 @@ class Loader:
             engine.note("log_recovered", engine.store.recovered)
         if told := self.not_made:
             engine.note("tools_not_resumed", told)
-        self._complete_thread_logs()
+        if not self._is_branch:
+            self._complete_thread_logs()
+        self._ring()
+
+    def branch_off(self) -> None:
+        """Go on where the parent did; nothing is written of it where the log is open under the same conditions."""
+        engine, self._is_branch = self._engine, True
+        engine.before_start = self._complete_thread_logs  # a branch may be made for a look, and its past be long
+        if not engine.store.is_taken_up:
+            self.take_up()
+            return
+        if engine.guard is None and self._state.holds:
+            with engine.store.transaction() as tx:
+                tx.add(*(Released(channel, tx.seq()) for channel in self._state.holds))
+        last = self._query(_LAST_CHANGE)
+        engine.ran = last == [("started",)]
+        self._ring()
+
+    def _ring(self) -> None:
+        engine, states = self._engine, self._engine.inboxes.states
         due = (s.agent.id for s in states.values() if (s.inbox or s.run is not None) and not s.is_halted)
         engine.inboxes.become_due(due)

@@ -14,6 +14,7 @@ from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, check_free, own_code_of
 from intercom_nb.members.by_name import ByName
 from intercom_nb.members.chat import Chat
+from intercom_nb.members.own_code import OwnCode
 from intercom_nb.members.person import YOU, Person
 from intercom_nb.members.registry import Registry
 from intercom_nb.messages import Message, Messages
@@ -23,7 +24,8 @@ from intercom_nb.models.prices import Price
 from intercom_nb.notebook import claim_name, note
 from intercom_nb.readable import counted
 from intercom_nb.service.display import Display
-from intercom_nb.service.opening import Given, made, opened
+from intercom_nb.service.forking import Branching, branching, forked
+from intercom_nb.service.opening import Given, checked_options, made, opened
 from intercom_nb.service.options import Options
 from intercom_nb.texts.names import checked_name, checked_text
 
@@ -265,6 +267,73 @@ class InterComService(Told, Display):
             if engine is not None:
                 engine.stop()
             raise
+        return self
+
+    def fork(
+        self,
+        at: int | str | None = None,
+        *,
+        say: Mapping[str, str] | None = None,
+        logs: AnyPath | EllipsisType | None = ...,
+        play: AnyPath | None = None,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Self:
+        """Return another service, on a log of its own, that shares everything up to a place with this one.
+
+        Mail under way, unfinished runs, members, chats, conversations, notes, limits and what was spent are there as
+        they were at the place. It does not run: change what you like (`mission`, `model`, `settings`, members), then
+        `start` it. This service goes on as if nothing had been; the same code (tools, assistants) belongs to both. A
+        step in which tools of yours were at work there is begun again: its model is asked anew.
+
+        Parameters
+        ----------
+        at : int or str, optional
+            A number of the log, or the id of a message or a run: the end of the transaction that it was written in.
+            Default: now.
+        say : dict, optional
+            Ids of messages, and what is said in their place: the branch begins before them, and they are sent with
+            these texts. All of them of one step. In place of `at`.
+        logs : str, Path or None, optional
+            Folder for the new log; None keeps it in memory. Default: where the log of this service is.
+        play : str or Path, optional
+            A log to answer from. One that shares the past of the branch, as the log of this service does, is played
+            from the place on.
+        options : mapping, optional
+            Any other parameter of a new service, by its name, such as ``{"model": "gpt-5-mini"}``.
+
+        Raises
+        ------
+        LogError
+            If there is no such place, or the log cannot be written.
+        ChatRuleError, ValueError
+            If a text cannot be said, or the messages were not said together.
+
+        Examples
+        --------
+        >>> branch = intercom.fork(at=intercom.messages[1].id)
+        >>> branch["marketing-expert"].mission = "Warn everybody of advertising."
+        >>> len(intercom.messages), len(branch.messages)
+        (4, 2)
+        >>> branch.stop()
+        """
+        inherited = {name: value for name, value in self._engine.code_options().items() if value is not None}
+        if play is not None:  # nobody is asked, so it is no other model that it goes on with
+            inherited.pop("model", None)
+        given = Given(play=play, others={**inherited, **checked_options(options)})
+        code = {agent.id: own_code_of(agent) for agent in self.agents}
+        return self._of_branch(branching(self, at, say, logs), given, (), code)
+
+    @classmethod
+    def _of_branch(
+        cls,
+        where: Branching,
+        given: Given,
+        tools: Iterable[Callable[..., Any]],
+        code: Mapping[str, OwnCode] = MappingProxyType({}),
+    ) -> Self:
+        self = cls.__new__(cls)
+        self._engine = forked(where, given, tools, code, show=self._bundle_of)
+        atexit.register(self.stop)
         return self
 
     # -- what it is -------------------------------------------------------------------------------------------------

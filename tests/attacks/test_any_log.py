@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from strangers import a_log
 
 from counts import times
-from intercom_nb import Dashboard, InterComError, InterComService, ScriptedAssistant, read_frames, state, to_html
+from intercom_nb import (
+    Dashboard,
+    InterComError,
+    InterComService,
+    ScriptedAssistant,
+    fork,
+    lineage,
+    read_frames,
+    replay,
+    state,
+    to_html,
+)
 from intercom_nb.log.schema import TABLES, columns_of
 
 PLACES = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=64)), min_size=1, max_size=6)
@@ -65,6 +76,12 @@ def read_by_all(log):
         to_html(log, log.with_suffix(".html"))
     with suppress(InterComError):
         repr(Dashboard(log))
+    with suppress(InterComError):
+        str(replay(log))
+    with suppress(InterComError):
+        fork(log, logs=None, model=ScriptedAssistant(default="Fine.")).stop()
+    with suppress(InterComError):
+        lineage(log)
     with suppress(InterComError), InterComService.open(log, model=ScriptedAssistant(default="Fine.")) as intercom:
         intercom.wait(60)
 

@@ -30,8 +30,13 @@ from intercom_nb import (
     collapse,
     colours,
     demos,
+    difference,
+    divergence,
+    fork,
+    lineage,
     load_agents,
     read_thread_logs,
+    replay,
     save_agents,
 )
 
@@ -220,6 +225,12 @@ READERS = (
     "redundant_messages", "replies_df", "runs_df", "snapshot", "steps_df", "to_markdown", "to_mermaid",
     "tool_calls_df", "who_to_whom",
 )  # fmt: skip
+FORKED = (
+    ("at", (0, -1, 1.5, math.nan, True, "", "m-0", "nowhere", b"x", [], {}, object(), 2**70, SURROGATE, Agent)),
+    ("say", (5, "m-4", b"x", True, [], {}, object(), {"m-4": 5}, {5: "x"}, {"m-99": "x"}, {"m-99": SURROGATE})),
+    ("play", (*NO_PATH, "nowhere.db", FOLDER)),
+    ("options", (5, "x", b"x", [], object(), {"curtesy": True}, {"courtesy": 5}, {"model": 5}, {5: 5})),
+)
 VIEWS = ("AgentsView", "Dashboard", "GraphView", "Timeline", "Transcript")
 PLOTS = ("plot_activity", "plot_cost", "plot_graph", "plot_timeline", "plot_who_to_whom")
 
@@ -416,6 +427,30 @@ TABLE: dict[str, list[Wrong]] = {
         Wrong("traffic", (None, 5, "x", b"x", [], {}, object(), InterComService), lambda _, value: collapse(value)),
         Wrong("names", (None, 5, "Ann", b"x", True, object(), [5], [None], Agent), lambda _, value: colours(value)),
         Wrong("folder", (None, *NO_PATH, "nowhere"), lambda _, value: read_thread_logs(value)),
+    ],
+    "fork": [
+        Wrong("log", (*NO_SOURCE, FOLDER), lambda _, value: fork(value).stop()),
+        *(Wrong(name, values, lambda w, value, name=name: fork(w.finished, logs=None, **{name: value}).stop()) for name, values in FORKED),
+        Wrong("logs", NO_PATH, lambda w, value: fork(w.finished, logs=value).stop()),
+        Wrong("model", NO_MODEL, lambda w, value: fork(w.finished, logs=None, model=value).stop()),
+        Wrong("tools", (None, *NO_TOOLS), lambda w, value: fork(w.finished, logs=None, tools=value).stop()),
+        Wrong("tools", ([],), lambda w, value: fork(w.intercom, tools=value).stop()),
+        *(method(there, "fork", name, values, logs=None) for name, values in FORKED),
+        method(there, "fork", "logs", NO_PATH),
+    ],
+    "replay": [
+        Wrong("log", (*NO_SOURCE, FOLDER), lambda _, value: replay(value)),
+        Wrong("tools", (None, 5, True, "look_up", b"x", {}, object(), [5], [None], ["look_up"], [lambda: None]), lambda w, value: replay(w.finished, tools=value)),
+    ],
+    "branches": [
+        Wrong("logs", (None, 5, b"x", {}, object(), lambda: None, "nowhere.db", [5], [None], SURROGATE, HUGE), lambda _, value: lineage(value)),
+        Wrong("one", NO_SOURCE, lambda w, value: divergence(value, w.finished)),
+        Wrong("other", NO_SOURCE, lambda w, value: divergence(w.finished, value)),
+    ],
+    "what compares logs": [
+        Wrong("one", NO_SOURCE, lambda w, value: difference(value, w.finished)),
+        Wrong("other", NO_SOURCE, lambda w, value: difference(w.finished, value)),
+        Wrong("until", (0, -1, 1.5, True, "", "m-0", "x", b"x", [], object(), 2**70), lambda w, value: difference(w.finished, w.finished, value)),
     ],
     "what writes a log elsewhere": [
         *(

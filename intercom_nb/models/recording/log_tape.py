@@ -34,6 +34,8 @@ class LogTape(Tape):
         How to make it anew, in words.
     part : int, optional
         Which of the times that the log was opened; all of them without it.
+    since : (int, int), optional
+        A place and its time: a recording that has it too is played from there on.
 
     Raises
     ------
@@ -43,11 +45,13 @@ class LogTape(Tape):
 
     live = False
 
-    def __init__(self, path: Path, renew: str = "", part: int | None = None) -> None:
+    def __init__(
+        self, path: Path, renew: str = "", part: int | None = None, since: tuple[int, int] | None = None
+    ) -> None:
         self._path = path
         text = path.with_suffix(TEXT).name
         self._renew = renew or f"to renew it, run without play= and write to_jsonl(log, {text!r}, for_play=True)"
-        recording = read_recording(path, self._renew, part)
+        recording = read_recording(path, self._renew, part, since)
         self.model = recording.model
         self.fence = recording.fence
         self._recording = recording

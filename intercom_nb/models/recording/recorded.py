@@ -15,16 +15,16 @@ from intercom_nb.log.text_reading import loaded
 from intercom_nb.texts.fences import FENCE
 from intercom_nb.texts.names import code_name
 
-__all__ = ["TEXT", "Call", "Recording", "Take", "querying_recording", "read_recording"]
+__all__ = ["TEXT", "Call", "Recording", "Take", "calls_between", "querying_recording", "read_recording"]
 
 TEXT = ".jsonl"
 _STEPS = """
 SELECT r.agent_id, s.run_id, s.step, s.seq, s.until_seq, s.kind, s.asked, s.model, s.settings, s.fingerprint,
     s.response_id, s.input_tokens, s.cached_tokens, s.output_tokens, s.latency_s, s.first_token_s, s.error,
-    s.waiting_items,
+    s.waiting_items, s.usd, s.repaired,
     CASE WHEN s.step = (SELECT MAX(step) FROM steps WHERE run_id = s.run_id AND attempt = s.attempt) THEN r.reason END
 FROM steps AS s JOIN runs AS r ON r.run_id = s.run_id AND r.attempt = s.attempt
-WHERE s.seq > ?1 AND s.seq <= ?2 ORDER BY s.seq
+WHERE (s.seq > ?1 OR (?3 AND COALESCE(s.until_seq, ?2) > ?1)) AND s.seq <= ?2 ORDER BY s.seq
 """
 _TAKES = """
 SELECT d.agent_id, d.until_seq, SUM(m.run_id IS NULL OR m.sender_id IS NOT NULL)
@@ -91,6 +91,10 @@ class Call:
         Seconds it took.
     first_token_s : float or None
         Seconds to its first piece.
+    usd : float or None
+        What it cost.
+    repaired : bool
+        Whether its form had to be mended.
     """
 
     agent_id: str
@@ -106,6 +110,8 @@ class Call:
     response: dict[str, Any]
     latency_s: float
     first_token_s: float | None
+    usd: float | None = None
+    repaired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +166,10 @@ def _why(path: Path, error: LogError) -> str:
     return re.sub(r"^: ", " (", str(error).removeprefix(str(path))) + ")"
 
 
-def read_recording(path: Path, renew: str, part: int | None = None) -> Recording:
+def read_recording(path: Path, renew: str, part: int | None = None, since: tuple[int, int] | None = None) -> Recording:
     """Return what playing reads of a log or its text; all of it, or of one of the times that it was opened.
+
+    A branch that shares a past with it, up to the place and its time that `since` says, is given what came later.
 
     Raises
     ------
@@ -172,10 +180,13 @@ def read_recording(path: Path, renew: str, part: int | None = None) -> Recording
         opened = [seq for (seq,) in query("SELECT seq FROM openings ORDER BY seq")]
         bounds = [0, *opened[1:], query("SELECT MAX(seq) FROM places")[0][0]]
         start, end = (0, bounds[-1]) if part is None else (bounds[part], bounds[part + 1])
+        shares = since is not None and query("SELECT 1 FROM places WHERE seq = ? AND at IN (?, 0)", *since) != []
+        if since is not None and shares:
+            start = since[0]
         return Recording(
             _model(query),
             "".join(value for (value,) in query(_FENCE, FENCE)),
-            list(_calls(query, start, end)),
+            list(calls_between(query, start, end, half_done=shares)),
             [Take(*row) for row in query(_TAKES, start, end)],
             frozenset(agent_id for (agent_id,) in query(_CUT_OFF, start, end)),
             _ended(query, start, end),
@@ -200,7 +211,8 @@ def _model(query: Query) -> str:
     return str(name)
 
 
-def _calls(query: Query, start: int, end: int) -> Iterator[Call]:
+def calls_between(query: Query, start: int, end: int, *, half_done: bool = False) -> Iterator[Call]:
+    """Return the model calls that were made in a part of a log, in its order; and those half done where it begins."""
     items: dict[tuple[str, int], list[tuple[int, str]]] = {}
     for run_id, step, seq, payload in query(_ITEMS, start, end):
         items.setdefault((run_id, step), []).append((seq, payload))
@@ -208,16 +220,17 @@ def _calls(query: Query, start: int, end: int) -> Iterator[Call]:
     for agent_id, seq, how, payload in query(_COMPACTIONS, start, end):
         shorter.setdefault(agent_id, []).append((seq, how, payload))
     found = []
-    for taken in query(_STEPS, start, end):
+    for taken in query(_STEPS, start, end, half_done):
         agent_id, run_id, step, seq, until_seq, kind, *rest = taken
-        asked, model, settings, fingerprint, response_id, *counted, latency_s, first_s, error, answered, end_ = rest
+        asked, model, settings, fingerprint, response_id, *counted, latency_s, first_s, error, answered = rest[:-3]
+        usd, mended, end_ = rest[-3:]
         if kind == "compact":
             how, output = _shortened(shorter.get(agent_id, []), seq, answered)
         else:
             how, output = "", _output([text for at, text in items.get((run_id, step), ()) if at > seq], end_)
         response = _response(response_id, model, output, counted, end_)
         places = (until_seq, how, asked, settings, fingerprint, error)
-        found.append(Call(agent_id, run_id, step, seq, *places, response, latency_s or 0.0, first_s))
+        found.append(Call(agent_id, run_id, step, seq, *places, response, latency_s or 0.0, first_s, usd, bool(mended)))
     for agent_id, rows in shorter.items():  # shortened with no step: whoever was asked, if anybody, failed at it
         found += [Call(agent_id, "", 0, seq, None, how, "", "", "", None, {}, 0.0, None) for seq, how, _ in rows]
     return iter(sorted(found, key=lambda call: call.seq))
