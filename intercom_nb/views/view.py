@@ -128,10 +128,11 @@ class View(metaclass=_OneOfEach):
         return bundle
 
     def put_out(self, line: str) -> bool:
-        """Put out what can be renewed without a page, with this line; return False if a page may be there."""
+        """Put out what can be renewed without a page, with a line for what ended; False if a page may be there."""
         if self.closed or is_watched():
             return False
-        put_out(self._repr_mimebundle_() | {"text/plain": line}, self.stored.display_id)
+        bundle = self._repr_mimebundle_() | {"text/plain": self._title if self._kept else line}
+        put_out(bundle, self.stored.display_id)
         if self._kept is not None:
             self._kept.hub.hold(self)
         return True
@@ -140,6 +141,11 @@ class View(metaclass=_OneOfEach):
         if not self.put_out(repr(self)):
             raise NotImplementedError  # IPython then asks for the bundle
 
+    @property
+    def _title(self) -> str:
+        """What it shows, without a count that is another one a moment later."""
+        return f"<{type(self).__name__} of {self._kept.owner.name}>" if self._kept else repr(self)
+
     def renew(self) -> None:
         """Renew the picture that notebooks keep of it; the live view is not touched."""
         if self.closed or not self.stored.shown:
@@ -147,7 +153,7 @@ class View(metaclass=_OneOfEach):
         with self._source() as source:
             png = self.stored.picture(source)
         if self.stored.pushed:
-            put_out({"text/plain": repr(self), "image/png": png}, self.stored.display_id, anew=True)
+            put_out({"text/plain": self._title, "image/png": png}, self.stored.display_id, anew=True)
         else:
             self._post({"kind": "saved", "png": base64.b64encode(png).decode("ascii")})
 
