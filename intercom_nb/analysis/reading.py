@@ -18,6 +18,7 @@ from intercom_nb.analysis.tables import NAMES, Frames, Table
 from intercom_nb.checks import AnyPath, checked_flag, checked_path
 from intercom_nb.errors import LogDamagedError, LogError
 from intercom_nb.log.door import as_damage
+from intercom_nb.log.files import uri_of
 from intercom_nb.log.reading import (
     ONE_AT_A_TIME,
     HasStore,
@@ -27,7 +28,6 @@ from intercom_nb.log.reading import (
     in_memory,
     path_of,
     store_of,
-    uri_of,
 )
 from intercom_nb.log.state import place_of
 from intercom_nb.log.store import Store
@@ -147,7 +147,11 @@ def _is_open_here(path: Path) -> bool:
     if sys.platform == "win32":
         return False  # locks belong to each handle there, not to the process
     file = path.stat()
-    for number in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not paths
+    try:
+        numbers = os.listdir("/dev/fd")  # noqa: PTH208 - numbers, not paths
+    except OSError:  # too many files are open to look; whoever opens the log says so
+        return True
+    for number in numbers:
         with suppress(OSError):  # closed meanwhile
             if os.path.samestat(file, os.fstat(int(number))):
                 return True

@@ -5,6 +5,8 @@ go on for ever, and a trigger could change what is written. Values are looked at
 is damage.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from intercom_nb.errors import InvalidNameError, LogDamagedError, LogError, NewerLogError
+from intercom_nb.log.files import TOO_MANY_FILES
 from intercom_nb.log.schema import SCHEMA, VERSION
 
-__all__ = ["LAST_PLACE", "as_damage", "check_schema", "distrustful"]
+__all__ = ["LAST_PLACE", "as_damage", "check_schema", "distrustful", "has_too_many_files", "unopened"]
 
 LAST_PLACE = 2**53
 """No log gets so far: its counter would end soon, and numbers above are no longer exact everywhere."""
@@ -23,6 +26,10 @@ LAST_PLACE = 2**53
 _EVERYTHING = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 # What a value that cannot be comes to where it is read.
 _WRONG = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, sqlite3.Error)
+_KIND = 0xFF  # of SQLite's error codes: what stands above it says more of the same
+_NEEDED = 8  # descriptors, of a log, what lies beside it, and its folder
+_NOT_OPENED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+_EFFECTIVE = os.access in os.supports_effective_ids
 _SHOWN = 200  # characters of what a reader met
 _Everything = tuple[tuple[Any, ...], ...]
 
@@ -64,6 +71,55 @@ def check_schema(path: Path | None, query: Callable[..., list[tuple[Any, ...]]])
     raise LogDamagedError(path, "lacks some of the tables or indexes of a log; go back to a copy of it")
 
 
+def unopened(path: Path, error: Exception) -> LogError | None:
+    """Return the error that says why a log could not be opened, in one sentence; None if it is at fault itself.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    error : Exception
+        What SQLite or the system said.
+    """
+    if isinstance(error, sqlite3.Error):
+        if getattr(error, "sqlite_errorcode", 0) & _KIND not in _NOT_OPENED:
+            return None
+    elif not isinstance(error, OSError) or isinstance(error, LogError):
+        return None
+    return LogError(path, _why_unopened(path, error))
+
+
+def _why_unopened(path: Path, error: Exception) -> str:
+    if has_too_many_files():
+        return TOO_MANY_FILES
+    if not path.parent.is_dir():
+        return "cannot be opened: its folder is not there"
+    if path.exists() and not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
+        return "may not be read by you; ask whoever owns it for a copy"
+    if path.with_name(f"{path.name}-wal").exists():
+        return (
+            "was not closed, and may be read only in a folder that you can write; copy it together with its -wal, the "
+            "file beside it, into one"
+        )
+    if path.exists() and not os.access(path, os.W_OK, effective_ids=_EFFECTIVE):
+        return "may not be written by you; Dashboard(path) and frames read it, and a copy of it can go on"
+    return f"cannot be opened ({error}); copy it into a folder that you can write"
+
+
+def has_too_many_files() -> bool:
+    """Return whether this process can open hardly any file more."""
+    found: list[int] = []
+    try:
+        for _ in range(_NEEDED):  # more than one: what failed has let go of its own
+            found.append(os.open(os.devnull, os.O_RDONLY))  # noqa: PERF401 - those opened before a fault are known
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    finally:
+        for one in found:
+            os.close(one)
+    return False
+
+
 @contextmanager
 def as_damage(path: Path | None) -> Iterator[None]:
     """Turn what a value that cannot be comes to, while a log is read, into one sentence.
@@ -78,6 +134,8 @@ def as_damage(path: Path | None) -> Iterator[None]:
     except LogError:
         raise
     except (*_WRONG, InvalidNameError) as error:
+        if path is not None and (said := unopened(path, error)) is not None:
+            raise said from None
         told = _cut(" ".join(str(error).split()) or type(error).__name__)
         raise LogDamagedError(path, f"holds a value that cannot be ({told}); go back to a copy of it") from None
 

@@ -1,11 +1,13 @@
 """The files of a log: a fresh path, the lock, a head that is whole, and what a crash cut off."""
 
 import contextlib
+import errno
 import itertools
 import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, LogInUseError
 from intercom_nb.log.times import now
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import filelock
 
 __all__ = [
+    "TOO_MANY_FILES",
     "check_head",
     "fresh",
     "fresh_folder",
@@ -24,10 +27,12 @@ __all__ = [
     "lost_bytes",
     "removed",
     "unlocked",
+    "uri_of",
 ]
 
 _WAL_HEADER, _FRAME_HEADER = 32, 24  # bytes; a write-ahead log of no more than the first holds nothing
 _RESTARTS = 1 << 20  # of one write-ahead log: more than one ever sees; anything further off is damage
+TOO_MANY_FILES = "cannot be opened: this process has too many open files; stop() services that you no longer use"
 _OTHER_FOLDER = "set logs= or THREAD_LOGS_PATH to a folder you can write, or logs=None to keep the log in memory"
 
 
@@ -59,6 +64,8 @@ def _acquire(lock: "filelock.BaseFileLock", path: Path) -> None:
     except TimeoutError:
         raise LogInUseError(path) from None
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise LogError(path, TOO_MANY_FILES) from None
         raise LogError(path, f"cannot be written ({error.strerror}); choose another folder") from None
 
 
@@ -159,6 +166,11 @@ def check_head(path: Path) -> None:
     size = path.stat().st_size
     if size < expected:
         raise LogDamagedError(path, f"was cut short: {size} of {expected} bytes; go back to a copy of it")
+
+
+def uri_of(path: Path) -> str:
+    """Return the address by which SQLite opens a log for reading only."""
+    return f"file:{quote(str(path))}?mode=ro"
 
 
 def has_tail(path: Path) -> bool:

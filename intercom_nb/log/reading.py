@@ -7,11 +7,11 @@ from contextlib import closing, contextmanager, nullcontext
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
-from urllib.parse import quote
 
 from intercom_nb.checks import AnyPath, checked_path, wrong_type
 from intercom_nb.errors import LogDamagedError, LogError
-from intercom_nb.log.door import as_damage, check_schema, distrustful
+from intercom_nb.log.door import as_damage, check_schema, distrustful, unopened
+from intercom_nb.log.files import uri_of
 from intercom_nb.log.store import Store
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "path_of",
     "querying",
     "store_of",
-    "uri_of",
 ]
 
 _WAIT_S = 10  # for a log that is just being closed
@@ -119,21 +118,18 @@ def path_of(log: HasStore | AnyPath) -> Path:
     return path
 
 
-def uri_of(path: Path) -> str:
-    """Return the address by which SQLite opens a log for reading only."""
-    return f"file:{quote(str(path))}?mode=ro"
-
-
 @contextmanager
 def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """Give a connection of the standard library, reading one state of a log."""
-    connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None, timeout=_WAIT_S)
-    with closing(distrustful(connection)):
-        try:
+    try:
+        connection = sqlite3.connect(uri_of(path), uri=True, isolation_level=None, timeout=_WAIT_S)
+        with closing(distrustful(connection)):
             connection.execute("BEGIN")
             yield connection
-        except sqlite3.Error as error:
-            raise LogDamagedError(path, f"cannot be read as a log of intercom_nb ({error})") from None
+    except sqlite3.Error as error:
+        if (told := unopened(path, error)) is not None:
+            raise told from None
+        raise LogDamagedError(path, f"cannot be read as a log of intercom_nb ({error})") from None
 
 
 def _check_anew(path: Path, connection: sqlite3.Connection) -> None:

@@ -14,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from intercom_nb.errors import LogDamagedError, LogError, UnstorableError
-from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful
+from intercom_nb.log.alone import read_alone
+from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful, unopened
 from intercom_nb.log.facts import Closed, Fact, MetaKept, Opened, OptionSet
 from intercom_nb.log.files import (
     check_head,
@@ -29,6 +29,7 @@ from intercom_nb.log.files import (
     lost_bytes,
     removed,
     unlocked,
+    uri_of,
 )
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.schema import HALF_STATES, LAST_SEQ, SCHEMA, VERSION
@@ -155,6 +156,8 @@ class Store:
                 store.unmake()
             elif path is not None and lock is not None:
                 removed(path, lock)
+            if path is not None and isinstance(error, Exception) and (told := unopened(path, error)) is not None:
+                raise told from None
             if isinstance(error, sqlite3.Error):
                 raise LogError(path, f"cannot be made ({error}); choose another folder") from None
             raise
@@ -276,12 +279,14 @@ class Store:
             if lacks:
                 store.recovered = "its write-ahead file is missing; what was said last may be too"
             store._begin()
-        except sqlite3.Error as error:
-            _give_up(store, lock)
-            raise LogDamagedError(path, f"is no whole log ({error}); go back to a copy of it") from None
         except LogError:
             _give_up(store, lock)
             raise
+        except (sqlite3.Error, OSError) as error:
+            _give_up(store, lock)
+            if (told := unopened(path, error)) is not None:
+                raise told from None
+            raise LogDamagedError(path, f"is no whole log ({error}); go back to a copy of it") from None
         return store
 
     @property
@@ -314,8 +319,11 @@ class Store:
         self._writer.start()
 
     def _check(self, path: Path) -> None:
+        alone = read_alone(path) if has_tail(path) else None
         with self.reading() as query:
             check_schema(path, query)
+            if alone is not None:
+                alone.check_tail(path, query)
             # A log that was let go whole is taken at its word: to look at each page takes longer than to open it.
             last_opened = query("SELECT until_seq FROM openings ORDER BY seq DESC LIMIT 1") or [(None,)]
             self.was_closed = last_opened[0][0] is not None and not has_tail(path)
@@ -446,11 +454,15 @@ class Store:
         return [replace(Message(*row), created_at=moment(row[6])) for row in rows]
 
     def _reader(self) -> sqlite3.Connection:
-        if self._reads is None:
-            uri = f"file:{quote(str(self.path))}?mode=ro"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+        if self._reads is None and self.path is not None:
+            try:
+                connection = sqlite3.connect(
+                    uri_of(self.path), uri=True, isolation_level=None, check_same_thread=False, timeout=10
+                )
+            except sqlite3.Error as error:
+                raise unopened(self.path, error) or LogError(self.path, f"cannot be read ({error})") from None
             self._reads = distrustful(connection)
-        return self._reads
+        return self._reads or self._writes
 
     def close(self) -> None:
         """Write what is waiting, end the log's own thread and let the log go; a log in memory stays readable.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from intercom_nb.errors import LogError, UnstorableError
+from intercom_nb.log.door import has_too_many_files
 from intercom_nb.log.facts import Fact, Statement
 from intercom_nb.log.presence import Presence
 from intercom_nb.log.transaction import Patience, Totals, Transaction
@@ -173,7 +174,8 @@ class Writer:
             # What was handed over later builds on this: nothing more is written, so the log stays a whole state.
             if self.failure is None:
                 _LOGGER.warning("the log cannot be written: %s", error)
-                said = LogError(self._path, f"cannot be written ({error}); nothing more is accepted")
+                why = "this process has too many open files" if has_too_many_files() else error
+                said = LogError(self._path, f"cannot be written ({why}); nothing more is accepted")
                 self.failure = error if isinstance(error, LogError) else said
                 self._on_failure()
             for transaction in batch:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+from intercom_nb.errors import LifecycleError
 from intercom_nb.notebook import keep_output_out_of_cells
 
 __all__ = ["InThread", "Runtime", "result_of"]
@@ -89,10 +90,17 @@ class InThread(Runtime):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_over = False
+        self._fault = ""
         self._context = contextvars.Context()
 
     def start(self, react: React, close: Callable[[], Coroutine[Any, Any, None]], may: Callable[[str], bool]) -> None:
-        """Start the thread; a second call does nothing."""
+        """Start the thread; a second call does nothing.
+
+        Raises
+        ------
+        LifecycleError
+            If the system has no means left for a loop.
+        """
         if self._thread is not None:
             return
         self._react, self._close, self._may = react, close, may
@@ -100,6 +108,10 @@ class InThread(Runtime):
         self._thread = threading.Thread(target=self._work, args=(ready,), name=f"intercom {self._name}", daemon=True)
         self._thread.start()
         ready.wait()
+        if self._loop is None:
+            self._on_end()
+            msg = f"agents cannot run: their loop could not be made ({self._fault}); stop() what you no longer use"
+            raise LifecycleError(msg)
 
     def _work(self, ready: threading.Event) -> None:
         keep_output_out_of_cells()
@@ -112,8 +124,11 @@ class InThread(Runtime):
                 finally:
                     self._tell_end()  # before what is left of it is cancelled: nobody takes that for a failure
                     runner.run(self._close())
-        except BaseException:  # whatever it is, whoever waits for agents must hear that they run no more
+        except BaseException as error:  # whatever it is, whoever waits for agents must hear that they run no more
+            self._fault = str(error) or type(error).__name__
             _LOGGER.exception("the loop of %s has ended", self._name)
+        finally:
+            ready.set()
 
     def _tell_end(self) -> None:
         self._is_over = True

@@ -246,7 +246,11 @@ class Running:
         return reason
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # no block is entered, so none would stop it at its end
+            self.stop()
+            raise
         return self
 
     def __exit__(

@@ -9,7 +9,8 @@ from typing import Any, Literal, Self
 from intercom_nb.checks import AnyPath, Told, checked_call, checked_flag, checked_path, checked_whole, shown
 from intercom_nb.contact_policies import ContactPolicy
 from intercom_nb.contacts.rule import MayContact
-from intercom_nb.environment import setting
+from intercom_nb.environment import file_of, setting
+from intercom_nb.errors import LogError
 from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, check_free, own_code_of
 from intercom_nb.members.by_name import ByName
@@ -581,9 +582,25 @@ class InterComService(Told, Display):
 def _checked_folder(logs: object) -> Path | None:
     if logs is None:
         return None
-    given = (setting("THREAD_LOGS_PATH") or "logs") if isinstance(logs, EllipsisType) else logs
+    given = _folder_set() if isinstance(logs, EllipsisType) else logs
     # At once absolute: a later change of the working folder is no change of the log's.
     return checked_path(given, "logs", "the path of a folder, or None to keep the log in memory").absolute()
+
+
+def _folder_set() -> str:
+    """Return the folder of logs that the settings name.
+
+    Raises
+    ------
+    LogError
+        If a ``.env`` above the working folder names one outside it: whoever wrote that file would choose where logs go.
+    """
+    folder = setting("THREAD_LOGS_PATH") or "logs"
+    file, here = file_of("THREAD_LOGS_PATH"), Path.cwd().resolve()
+    if file is not None and file.parent.resolve() != here and not Path(folder).resolve().is_relative_to(here):
+        told = f"{file} names it as the folder of logs, and that file lies above the working folder: nothing is written"
+        raise LogError(Path(folder), f"{told} there; give logs= or THREAD_LOGS_PATH yourself")
+    return folder
 
 
 def _checked_path(path: object) -> Path:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI
 
-from intercom_nb import Agent, InterComService, MissingKeyError, to_html, to_jsonl
+from intercom_nb import Agent, InterComService, LogError, MissingKeyError, to_html, to_jsonl
 
 PASSWORD, TOKEN, HEADER = "pass%21word-123", "token-abc-123", "header-secret-123"
 NOWHERE = "127.0.0.1:9/v1"  # nothing listens there
@@ -112,3 +112,26 @@ def test_a_dotenv_with_both_is_believed(monkeypatch, capsys):
     told = capsys.readouterr()
 
     assert (told.out, told.err) == ("", "")
+
+
+@pytest.mark.parametrize(("folder", "is_believed"), [("{}/elsewhere", False), ("../theirs", False), ("mine", True)])
+def test_a_dotenv_above_me_does_not_choose_where_logs_go(monkeypatch, tmp_path, folder, is_believed):
+    """Unless that lies in the working folder itself; nothing is made elsewhere."""
+    Path(".env").write_text(f"THREAD_LOGS_PATH={folder.format(tmp_path)}\n")
+    Path("work").mkdir()
+    monkeypatch.chdir("work")
+    if is_believed:
+        with InterComService("s", model="offline") as intercom:
+            assert intercom.log.parent == tmp_path / "work" / "mine"
+    else:
+        with pytest.raises(LogError, match="lies above the working folder: nothing is written there; give logs= or"):
+            InterComService("s", model="offline")
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "work"]
+    InterComService("s", model="offline", logs=tmp_path / "given").stop()
+
+
+def test_a_dotenv_beside_me_chooses_where_logs_go(tmp_path):
+    """As it is meant to be used."""
+    Path(".env").write_text(f"THREAD_LOGS_PATH={tmp_path / 'elsewhere'}\n")
+    with InterComService("s", model="offline") as intercom:
+        assert intercom.log.parent == tmp_path / "elsewhere"
