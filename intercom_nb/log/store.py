@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from intercom_nb.errors import LogDamagedError, LogError, UnstorableError
+from intercom_nb.errors import LifecycleError, LogDamagedError, LogError, UnstorableError
 from intercom_nb.log.alone import read_alone
 from intercom_nb.log.door import LAST_PLACE, as_damage, check_schema, distrustful, unopened
 from intercom_nb.log.facts import Closed, Fact, MetaKept, Opened, OptionSet
@@ -105,6 +105,7 @@ class Store:
         self._is_closed = False  # the file, which comes last
         self._opening = 0
         self._newest: Transaction | None = None
+        self._elsewhere: LifecycleError | None = None
         self.was_closed = False
         self._totals = Totals()
         self._writer = Writer(
@@ -372,7 +373,11 @@ class Store:
         ------
         LogError
             If it could not be, once.
+        LifecycleError
+            If this is a child that was forked from the process that writes it.
         """
+        if self._elsewhere is not None:
+            raise self._elsewhere
         if self._writer.failure is not None:
             raise self._writer.failure
 
@@ -404,6 +409,11 @@ class Store:
             self._writer.hand_over(transaction)
             self._newest = transaction
 
+    def be_elsewhere(self, why: LifecycleError) -> None:
+        """Neither write, read nor close from here on: this is a child that was forked, and the log is its parent's."""
+        self._elsewhere = why
+        self.lock, self._guard = threading.RLock(), threading.RLock()  # those may be held by threads that are not here
+
     def settle(self) -> None:
         """Wait until everything that was handed over by now is durable.
 
@@ -428,6 +438,8 @@ class Store:
         [('example',)]
         >>> store.close()
         """
+        if self._elsewhere is not None:
+            raise self._elsewhere
         with self._guard:
             connection = self._reader()
             own = connection is not self._writes
@@ -469,6 +481,8 @@ class Store:
 
         May be called again, also after a call that was interrupted: whatever is left is let go then.
         """
+        if self._elsewhere is not None:
+            return
         with self.lock:
             if self._open and self._writer.has_started and self._writer.failure is None and self._opening:
                 with self.transaction() as tx:
@@ -490,7 +504,7 @@ class Store:
             unlocked(self._lock, self._lock_file)
 
     def __del__(self) -> None:
-        if getattr(self, "path", self) is None:
+        if getattr(self, "path", self) is None and getattr(self, "_elsewhere", self) is None:
             self._writes.close()
 
 

@@ -54,6 +54,24 @@ class Lifecycle:
         self._busy_before = 0.0
         self._waiting: list[Future[str]] = []
         self._watchers: list[Callable[[str, str], None]] = []
+        self._elsewhere: LifecycleError | None = None
+        self._n_tools = 0  # at work
+
+    def be_elsewhere(self, why: LifecycleError) -> None:
+        """Refuse to wait or to run from here on: this is a child that was forked."""
+        self._elsewhere = why
+        self._changed = threading.Condition()  # the parent's may be held by a thread that is not here
+
+    def check_here(self) -> None:
+        """Check that this is the process that the service runs in.
+
+        Raises
+        ------
+        LifecycleError
+            If it is a child that was forked from it.
+        """
+        if self._elsewhere is not None:
+            raise self._elsewhere
 
     def go_on_from(self, spent: Spent, seconds: float, limits: Limits) -> None:
         """Go on from what was spent in an earlier process, within these limits."""
@@ -153,13 +171,35 @@ class Lifecycle:
     def tool_at_work(self) -> Iterator[None]:
         """Mark what runs inside the block as a tool of this service's agents, in whichever thread."""
         token = _CALLERS.set((*_CALLERS.get(), self))
+        with self._changed:
+            self._n_tools += 1
         try:
             yield
         finally:
             _CALLERS.reset(token)
+            with self._changed:
+                self._n_tools -= 1
+                self._changed.notify_all()
+
+    @property
+    def is_own_tool(self) -> bool:
+        """Whether the caller is a tool of this service's agents."""
+        return self in _CALLERS.get()
+
+    def let_tools_end(self, most_s: float) -> None:
+        """Wait until no tool is at work any more, but not longer than so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._n_tools, most_s)
+
+    async def end_if_stopped(self) -> None:
+        """End the task that calls it, as whoever stops the service is about to, if that has stopped."""
+        task = asyncio.current_task()
+        if self.state == "stopped" and task is not None:
+            task.cancel()
+            await asyncio.sleep(0)
 
     def _check_caller(self) -> None:
-        if self in _CALLERS.get():
+        if self.is_own_tool:
             msg = "this service would wait for its own tool, which waits for it: let the tool return without waiting"
             raise LifecycleError(msg)
 

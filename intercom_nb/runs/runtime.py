@@ -197,6 +197,10 @@ class InThread(Runtime):
         """Whether the caller is on the loop itself."""
         return self._thread is threading.current_thread() and not self._is_over
 
+    def be_elsewhere(self) -> None:
+        """Wake nobody from here on: this is a child that was forked, and the loop is its parent's."""
+        self._thread, self._loop = None, None
+
     def stop(self) -> None:
         """End the loop and its thread; a second call does nothing, or goes on with one that was interrupted."""
         thread = self._thread

@@ -218,6 +218,7 @@ class Steps:
             self.write_waiting(tx, state, run, reply, unknown)
         for n, call, tool in todo:
             if n not in run.outputs:
+                await self._lifecycle.end_if_stopped()
                 await self._call(run, n, call, tool)
 
     def write_waiting(self, tx: Transaction, state: AgentState, run: Run, reply: Reply, unknown: Sequence[int]) -> None:
@@ -239,24 +240,30 @@ class Steps:
                 )
             )
             run.outputs[n] = None
-        await result_of(tx.done)  # a tool may do things outside: that it began is known before it does
+        # A tool may do things outside: that it began is durable before it does. With no await between, nothing comes
+        # between either, and what is told to have begun has.
+        tx.wait()
+        with self._lifecycle.tool_at_work():
+            output, failed, raised = await self._output(tool, call)
+            with self._store.transaction() as tx:
+                tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, output, int(failed)))
+                if raised:
+                    tx.note(
+                        "tool_failed", f"{tool.name} in {run.run_id} raised {raised[:_LONGEST_TOLD]}", run_id=run.run_id
+                    )
+            run.outputs[n] = output, failed
+
+    async def _output(self, tool: Tool, call: ToolCall) -> tuple[str, bool, str]:
+        """Return what a tool gave back, whether that is an error, and what it raised."""
         raised = ""
         try:
-            with self._lifecycle.tool_at_work():
-                output, failed = await tool.call(call.arguments), False
+            output, failed = await tool.call(call.arguments), False
         except ToolCallError as error:
             output, failed = f"Error: {error}", True
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is text for the model, and an event
             raised = clean(told_of(error))
             output, failed = f"Error: {raised}", True
-        output = _bounded(output, self._lifecycle.limits.output_bytes)
-        with self._store.transaction() as tx:
-            tx.add(ToolReturned(run.run_id, run.step, n, tx.seq(), tx.at, output, int(failed)))
-            if raised:
-                tx.note(
-                    "tool_failed", f"{tool.name} in {run.run_id} raised {raised[:_LONGEST_TOLD]}", run_id=run.run_id
-                )
-        run.outputs[n] = output, failed
+        return _bounded(output, self._lifecycle.limits.output_bytes), failed, raised
 
     # -- committing -------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ from intercom_nb.runs.runtime import InThread
 from intercom_nb.runs.scheduler import Scheduler, Turns
 from intercom_nb.runs.step import Circumstances, Steps
 from intercom_nb.runs.toolset import Toolsets
+from intercom_nb.service.child_processes import tell_children
 from intercom_nb.service.listeners import Listeners
 from intercom_nb.service.options import Options
 from intercom_nb.texts.names import checked_text
@@ -52,6 +53,9 @@ from intercom_nb.texts.names import checked_text
 __all__ = ["Engine"]
 
 _SEEN = {"name", "description", "mission", "team"}  # what others are shown of a member, or find it by
+
+
+_TOOLS_S = 2.0  # for tools at work to return, before they count as interrupted
 
 
 class Shown(Protocol):
@@ -139,6 +143,19 @@ class Engine(Owner):
         self.before_start: Callable[[], None] | None = None  # what a branch has put off
         self.ran = False  # where a branch begins, its parent did: it is not said to start, for it goes on
         lifecycle.watch(self.write_halt)
+        self.is_elsewhere = False
+        tell_children(self)
+
+    def be_elsewhere(self) -> None:
+        """Refuse what needs threads, the log or the loop: this is a forked child, and they are its parent's."""
+        self.is_elsewhere = True
+        why = LifecycleError(
+            f"{self.name} runs in the process that this one was forked from, and only there: let this one return what "
+            "it finds, or make a service of its own in it"
+        )
+        self.lifecycle.be_elsewhere(why)
+        self.log.be_elsewhere(why)
+        self.runtime.be_elsewhere()
 
     def _advice(self, asker: Member | None) -> str:
         return self.contacts.advice(asker)
@@ -455,6 +472,7 @@ class Engine(Owner):
 
     def start(self) -> None:
         """Let agents run; return at once. A service that runs already goes on."""
+        self.lifecycle.check_here()
         if self.lifecycle.state != "running":
             self._go()
             try:
@@ -484,6 +502,7 @@ class Engine(Owner):
 
     def step(self) -> str | None:
         """Let one agent have one run, then pause again; return its id, or None if nobody has anything to do."""
+        self.lifecycle.check_here()
         if self.lifecycle.state == "running":
             msg = f"{self.name} is running, not step by step; pause() it first"
             raise LifecycleError(msg)
@@ -495,6 +514,7 @@ class Engine(Owner):
 
     def pause(self, agent_id: str | None = None) -> None:
         """Make no further model call; of one agent, or of all."""
+        self.lifecycle.check_here()
         if agent_id is None:
             self.lifecycle.halt("paused", "paused")
         else:
@@ -504,6 +524,7 @@ class Engine(Owner):
 
     def resume(self, agent_id: str | None = None) -> None:
         """Go on after a pause or after a limit was met; one agent, or all."""
+        self.lifecycle.check_here()
         if agent_id is not None:
             self.check_open()
             self.scheduler.resume(self.registry.get_agent(agent_id).id)
@@ -533,6 +554,8 @@ class Engine(Owner):
 
     def stop(self) -> None:
         """Stop for good. A second call does nothing, or waits for what one that was interrupted left."""
+        if self.is_elsewhere:
+            return
         if self.runtime.here():
             # Called by a tool on the service's own loop, which cannot wait for itself to end.
             threading.Thread(target=self._let_go, name=f"intercom {self.name} stopping", daemon=True).start()
@@ -541,7 +564,10 @@ class Engine(Owner):
             if self._is_let_go:
                 return
             # On a thread of its own: an interrupt reaches the main thread only, so none cuts this in two, a lock held.
-            letting_go = threading.Thread(target=self._let_go, name=f"intercom {self.name} stopping", daemon=True)
+            patience_s = 0.0 if self.lifecycle.is_own_tool else _TOOLS_S
+            letting_go = threading.Thread(
+                target=self._let_go, args=(patience_s,), name=f"intercom {self.name} stopping", daemon=True
+            )
             try:
                 letting_go.start()
             except RuntimeError:  # the interpreter ends, and starts no more threads
@@ -549,11 +575,12 @@ class Engine(Owner):
                 return
             letting_go.join()
 
-    def _let_go(self) -> None:
+    def _let_go(self, patience_s: float = 0.0) -> None:
         with self._letting_go:  # one at a time, after an interrupt too
             if self._is_let_go:
                 return
             self.lifecycle.halt("stopped", "stopped")
+            self.lifecycle.let_tools_end(patience_s)
             self.runtime.stop()
             with suppress(LogError):
                 self.scheduler.stop_runs()

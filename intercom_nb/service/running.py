@@ -158,6 +158,8 @@ class Running:
     def stop(self) -> None:
         """Stop for good: end every run at once, close the log, end the threads. A second call does nothing.
 
+        A tool of yours that is at work has two seconds to return; what it does after that nobody hears of, and opened
+        again its model is told that the outcome is unknown.
         Nothing accepted is lost: `InterComService.open(path)` goes on with the log.
 
         Raises
@@ -165,6 +167,8 @@ class Running:
         RecordingError
             If it played by ``INTERCOM_PLAY`` what is not, or not all of, what was recorded; it has stopped then.
         """
+        if self._engine.is_elsewhere:
+            return
         if self._engine.runtime.here():
             self._engine.stop()
             return
@@ -203,6 +207,7 @@ class Running:
         RecordingError
             If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
         """
+        self._engine.lifecycle.check_here()
         timeout = None if timeout is None else checked_seconds(timeout, "timeout")
         checked_flag(progress, "progress")
         if self._engine.runtime.here():
@@ -233,6 +238,7 @@ class Running:
         RecordingError
             If it plays by ``INTERCOM_PLAY`` what is no longer what was recorded.
         """
+        self._engine.lifecycle.check_here()
         self._tell_unknown()
         quiet = asyncio.wrap_future(self._engine.lifecycle.when_quiet())
         try:
