@@ -22,11 +22,15 @@ from intercom_nb.log.schema import (
     described,
 )
 
-__all__ = ["from_jsonl", "loaded"]
+__all__ = ["CUT_IN", "from_jsonl", "loaded"]
 
 _KINDS: Mapping[str, tuple[type, ...]] = {"INTEGER": (int,), "REAL": (float, int), "TEXT": (str,)}
 _NEUTRAL: Mapping[str, Any] = {"INTEGER": 0, "REAL": 0.0, "TEXT": ""}
+CUT_IN = "PRAGMA user_version"
+"""Says of a log that was read from a text in which line that was cut off; 0 if it was not."""
+
 _INFINITE = ("inf", "-inf")
+_SHOWN = 200  # characters of what was wrong
 _WRITES = "to_jsonl(log, path) writes one"
 
 
@@ -77,7 +81,9 @@ def from_jsonl(path: AnyPath, to: AnyPath | None = None) -> Path:
 
 @contextmanager
 def loaded(path: Path) -> Iterator[sqlite3.Connection]:
-    """Give a connection to the log that a text holds, in memory.
+    """Give a connection to the log that a text holds, in memory; of one that was cut off, up to its last whole place.
+
+    In which line it was cut off is the `CUT_IN` of the connection.
 
     Raises
     ------
@@ -85,28 +91,45 @@ def loaded(path: Path) -> Iterator[sqlite3.Connection]:
         If it cannot be read.
     """
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        _load(path, connection)
+        _load(path, connection, as_far_as_it_goes=True)
         yield connection
 
 
-def _load(path: Path, connection: sqlite3.Connection) -> None:
+def _load(path: Path, connection: sqlite3.Connection, *, as_far_as_it_goes: bool = False) -> None:
     """Fill an empty database with the log that a text holds."""
     if not path.is_file():
         raise LogError(path, f"there is no such text of a log; {_WRITES}")
     connection.executescript("BEGIN;" + SCHEMA)
-    n = 1  # the line that is read
+    n, line, is_cut = 1, "", False  # the line that is read
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
+        # What is no UTF-8 is told of its line: at the end of a text that was cut off, it is half a letter.
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             head = _head(path, next(file, ""))
             reader = _Reader(connection, neutral=head.get("for_play") is True)
             for line in file:
                 n += 1
                 reader.write(line)
     except (_WrongLineError, UnicodeError, sqlite3.Error, OverflowError, RecursionError) as error:
-        what = "it is no UTF-8" if isinstance(error, UnicodeDecodeError) else error
-        raise LogDamagedError(path, f"line {n} is no row of a log ({what}); {_WRITES}") from None
+        is_cut = as_far_as_it_goes and isinstance(error, _WrongLineError) and not line.endswith("\n")
+        if not is_cut:
+            what = "it is no UTF-8" if isinstance(error, UnicodeError) else " ".join(str(error)[:_SHOWN].split())
+            raise LogDamagedError(path, f"line {n} is no row of a log ({what}); {_WRITES}") from None
+    if as_far_as_it_goes and (_cut_back(connection) or is_cut):
+        connection.execute(f"{CUT_IN} = {n:d}")
     _check_whole(path, connection, n)
     connection.execute("COMMIT")
+
+
+def _cut_back(connection: sqlite3.Connection) -> bool:
+    """Take away what comes after the last whole place; return whether anything did."""
+    ((last,),) = connection.execute(LAST_SEQ)
+    before = connection.total_changes
+    for table in TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE seq > ?", (last,))  # noqa: S608 - names of the schema
+    for table, columns in ENDINGS.items():
+        unwritten = ", ".join(f"{column} = NULL" for column in columns)
+        connection.execute(f"UPDATE {table} SET {unwritten} WHERE until_seq > ?", (last,))  # noqa: S608
+    return connection.total_changes > before
 
 
 class _WrongLineError(ValueError):
@@ -131,6 +154,7 @@ def _head(path: Path, line: str) -> dict[str, Any]:
     try:
         head = _object(line)
     except _WrongLineError:
+        line.encode()  # a file of something else altogether is no UTF-8
         head = {}
     found = head.get("schema")
     if head.get("intercom_nb") != "log" or isinstance(found, bool) or not isinstance(found, int):

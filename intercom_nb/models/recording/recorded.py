@@ -11,7 +11,7 @@ from typing import Any
 from intercom_nb.errors import LogError, RecordingError
 from intercom_nb.log.door import as_damage
 from intercom_nb.log.reading import Query, check_readable, connected
-from intercom_nb.log.text_reading import loaded
+from intercom_nb.log.text_reading import CUT_IN, loaded
 from intercom_nb.texts.fences import FENCE
 from intercom_nb.texts.names import code_name
 
@@ -44,6 +44,7 @@ SELECT agent_id FROM runs WHERE seq <= ?2 AND until_seq IS NULL
         WHERE later.run_id = runs.run_id AND later.attempt > runs.attempt AND later.seq <= ?2))
 UNION SELECT d.agent_id FROM deliveries AS d WHERE d.seq <= ?2 AND (d.until_seq IS NULL OR d.until_seq > ?2)
 """
+_ALL = "SELECT agent_id FROM agents WHERE version = 1"
 _HALTED = """
 SELECT reason FROM halts WHERE agent_id IS NULL AND reason <> 'stopped' AND seq > ?1 AND seq <= ?2
     AND (until_seq IS NULL OR until_seq > ?2) ORDER BY seq LIMIT 1
@@ -188,12 +189,19 @@ def read_recording(path: Path, renew: str, part: int | None = None, since: tuple
             "".join(value for (value,) in query(_FENCE, FENCE)),
             list(calls_between(query, start, end, half_done=shares)),
             [Take(*row) for row in query(_TAKES, start, end)],
-            frozenset(agent_id for (agent_id,) in query(_CUT_OFF, start, end)),
+            frozenset(agent_id for (agent_id,) in (query(_ALL) if _cut_in(query) else query(_CUT_OFF, start, end))),
             _ended(query, start, end),
         )
 
 
+def _cut_in(query: Query) -> int:
+    """Return in which line the text of a log was cut off; 0 if it was not."""
+    return int(query(CUT_IN)[0][0])
+
+
 def _ended(query: Query, start: int, end: int) -> str:
+    if line := _cut_in(query):
+        return f"its text was cut off in line {line}, and is played up to the last place before that"
     halted = query(_HALTED, start, end)
     if not halted:
         return "its service was stopped then, with this left to do"
