@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import tempfile
+import tracemalloc  # noqa: F401 - what tells of a fault looks at it, and could load it no more
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
