@@ -122,7 +122,7 @@ def test_a_dotenv_above_me_does_not_choose_where_logs_go(monkeypatch, tmp_path, 
     monkeypatch.chdir("work")
     if is_believed:
         with InterComService("s", model="offline") as intercom:
-            assert intercom.log.parent == tmp_path / "work" / "mine"
+            assert intercom.log.path.parent == tmp_path / "work" / "mine"
     else:
         with pytest.raises(LogError, match="lies above the working folder: nothing is written there; give logs= or"):
             InterComService("s", model="offline")
@@ -134,4 +134,4 @@ def test_a_dotenv_beside_me_chooses_where_logs_go(tmp_path):
     """As it is meant to be used."""
     Path(".env").write_text(f"THREAD_LOGS_PATH={tmp_path / 'elsewhere'}\n")
     with InterComService("s", model="offline") as intercom:
-        assert intercom.log.parent == tmp_path / "elsewhere"
+        assert intercom.log.path.parent == tmp_path / "elsewhere"

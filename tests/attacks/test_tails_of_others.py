@@ -13,7 +13,7 @@ def copied(intercom, folder):
     """Copy the files of a log that is open; return the copy's path."""
     folder.mkdir()
     for ending in ("", "-wal"):
-        path = intercom.log.with_name(intercom.log.name + ending)
+        path = intercom.log.path.with_name(intercom.log.path.name + ending)
         if path.exists():
             shutil.copy(path, folder / f"log.db{ending}")
     return folder / "log.db"

@@ -43,7 +43,7 @@ def an_unclosed_log(folder):
         intercom.add(Agent("Ann"))
         for path in (folder / "live").glob("*.db*"):
             if not path.name.endswith("-shm"):
-                shutil.copy(path, folder / path.name.replace(intercom.log.name, "copy.db"))
+                shutil.copy(path, folder / path.name.replace(intercom.log.path.name, "copy.db"))
     return folder / "copy.db"
 
 
