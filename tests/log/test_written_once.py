@@ -59,7 +59,7 @@ INDEXES = {"contacts/word_search.py", "runs/notes.py"}  # what they write is in 
 
 
 def test_no_other_module_writes():
-    """SQL that changes a log stands in `facts`; besides, new logs and places are written, and copies and texts are cut."""
+    """SQL that changes a log stands in `facts`; besides, new logs and places are written, copies and texts are cut."""
     writes = re.compile(r"\b(UPDATE \w+ SET|DELETE FROM|INSERT (OR \w+ )?INTO|REPLACE INTO|DROP|ALTER TABLE)\b")
     package = Path(intercom_nb.__file__).parent
     found = {
