@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from types import MappingProxyType
+from types import EllipsisType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from intercom_nb.checks import checked_flag, checked_path, checked_seconds, checked_whole, nearly, shown, wrong_type
+from intercom_nb.checks import checked_flag, checked_seconds, checked_whole, nearly, shown, wrong_type
 from intercom_nb.errors import LifecycleError, listed
 from intercom_nb.lab.conditions import Cast, Condition, Prepared, conditions, copies, fingerprint, prepared
 from intercom_nb.lab.statistics import smallest_mean_difference, smallest_share_difference
@@ -19,7 +19,9 @@ from intercom_nb.lab.study_work import StudyWork, Unit, purse_for
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import Progress
+from intercom_nb.readable import counted
 from intercom_nb.service.options import Options
+from intercom_nb.service.service import checked_folder
 from intercom_nb.texts.names import checked_text, slug
 
 if TYPE_CHECKING:
@@ -89,8 +91,8 @@ class Study:
         or one of ``messages``, ``runs``, ``steps``, ``tokens``, ``usd``, ``seconds``.
     begins : str or sequence of str, optional
         Who is set to work. Default: agents made with ``begins=True``, or else the first.
-    logs : str or Path, default "studies"
-        The folder in which the study's folder is made.
+    logs : str or Path, optional
+        The folder in which the study's folder is made. Default: as for `InterComService`.
     model, settings, limits : optional
         As for `InterComService`, for each run.
     options : mapping, optional
@@ -129,7 +131,7 @@ class Study:
         replications: int = 10,
         outcomes: Mapping[str, OutcomeOfLog | str] | Sequence[OutcomeOfLog | str] = (),
         begins: str | Sequence[str] | None = None,
-        logs: str | Path = "studies",
+        logs: str | Path | EllipsisType = ...,
         model: ModelChoice = None,
         settings: Mapping[str, Any] | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -152,9 +154,10 @@ class Study:
         self._options = told | _checked_options(options)
         has_pairs = seeds or callable(cast)
         self.paired = has_pairs if paired is None else checked_flag(paired, "paired")
-        self._folder = StudyFolder(
-            checked_path(logs, "logs", "the path of a folder").absolute() / slug(name), self.name
-        )
+        folder = checked_folder(logs)
+        if folder is None:
+            raise wrong_type("logs", logs, "the path of a folder: a study keeps its runs")
+        self._folder = StudyFolder(folder / slug(name), self.name)
         self._tables = Tables(tuple(vary), self.conditions, self.outcomes, self.paired)
         for condition in self.conditions:  # a wrong level is told now, not when it runs
             self._made(condition, 1)
@@ -503,10 +506,6 @@ class Study:
             mine = [run for run in counting if run.labels == one.labels]
             rows.append((one.name, self.replications, len(mine), sum(run.reason == "failed" for run in mine)))
         return rows
-
-
-def counted(n: int, thing: str) -> str:
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
 
 
 def _same(known: Sequence[Condition], run: FinishedRun) -> Condition | None:

@@ -30,7 +30,7 @@ from intercom_nb.service.opening import Given, checked_options, made, opened
 from intercom_nb.service.options import Options
 from intercom_nb.texts.names import checked_name, checked_text
 
-__all__ = ["InterComService"]
+__all__ = ["InterComService", "checked_folder"]
 
 
 class InterComService(Told, Display):
@@ -173,7 +173,7 @@ class InterComService(Told, Display):
             tags=tags,
         )
         wanted = checked_name("intercom" if name is None else name, kind="service")
-        folder = _checked_folder(logs)
+        folder = checked_folder(logs)
         engine = None
         try:
             with claim_name(wanted, self) as free:  # a service that could not be made replaces nobody
@@ -579,7 +579,8 @@ class InterComService(Told, Display):
         return self._engine.hear(checked_call(call, "call", "a function of one argument, the piece"))
 
 
-def _checked_folder(logs: object) -> Path | None:
+def checked_folder(logs: object) -> Path | None:
+    """Return the folder that logs go to, or None to keep them in memory; what is left out follows the settings."""
     if logs is None:
         return None
     given = _folder_set() if isinstance(logs, EllipsisType) else logs

@@ -105,6 +105,7 @@ def test_200_agents_on_20_calls_a_second_waste_under_5_percent(burst, latency_s,
     assert seconds < 2.5 * (200 * steps / 20 + 10)
 
 
+@pytest.mark.alone  # in real time: a machine that does something else, too, is late for its own pace
 def test_200_agents_of_a_service_on_20_calls_a_second(record_property):
     """The same in real time, through the client, the service and the log."""
     bucket = Bucket(20, 20, latency_s=0.05, retry_after=1)
