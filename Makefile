@@ -17,7 +17,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## Run both demos; without a key they use the offline assistant
-	@$(BIN)/python -m intercom_nb.demos
+	@$(BIN)/python -m intercom_nb demo
 
 test: check  ## Run every check; pytest's summary comes last
 

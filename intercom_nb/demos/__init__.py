@@ -1,5 +1,6 @@
 """The seed's two demos."""
 
-from intercom_nb.demos.program import as_json, cast, line, main, run, table
+from intercom_nb.demos.program import as_json, cast, run
+from intercom_nb.demos.watching import line, table
 
-__all__ = ["as_json", "cast", "line", "main", "run", "table"]
+__all__ = ["as_json", "cast", "line", "run", "table"]

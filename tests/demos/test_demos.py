@@ -1,13 +1,7 @@
-"""The demos, offline: who is written to, who is left alone, and what the command line prints."""
-
-import json
-from pathlib import Path
-
-import pytest
+"""The demos, offline: who is written to, and who is left alone."""
 
 from intercom_nb import InterComService, demos
 from intercom_nb.analysis import delivery_counts
-from intercom_nb.demos import program
 from intercom_nb.texts.turns import read_turn
 from logs import thread_logs_in, thread_logs_of
 
@@ -59,49 +53,6 @@ def test_the_same_demo_twice_says_the_same():
     assert first == second
 
 
-@pytest.mark.parametrize("demo", [1, 2])
-def test_json_is_one_object_and_nothing_else(capsys, demo):
-    """Names, not ids; a group message has a chat and no receiver; deliveries add up."""
-    status = demos.main([str(demo), "--json"])
-    out, err = capsys.readouterr()
-    told = json.loads(out)
-    names = {agent.name for agent in demos.cast(demo)}
-    n_hearers = {"agent": 1, "group": 2}
-
-    assert (status, err) == (0, "")
-    assert list(told) == ["demo", "model", "stopped", "log", "messages", "who"]
-    assert (told["demo"], told["stopped"]) == (demo, "quiet")
-    assert Path(told["log"]).is_file()
-    assert [list(message) for message in told["messages"]] == [
-        ["seq", "sender", "receiver", "chat", "type", "text"]
-    ] * len(told["messages"])
-    assert all(message["sender"] in names for message in told["messages"])
-    assert all((message["receiver"] is None) == (message["type"] == "group") for message in told["messages"])
-    assert all((message["chat"] is None) == (message["type"] == "agent") for message in told["messages"])
-    assert set(told["who"]) == names
-    total = sum(n for row in told["who"].values() for n in row.values())
-    assert total == sum(n_hearers[message["type"]] for message in told["messages"])
-
-
-def test_a_person_watching_sees_what_a_newcomer_needs(capsys, monkeypatch):
-    """The model, the transcript, why it stopped, who wrote to whom, and where the logs lie."""
-    monkeypatch.setattr(program, "_PACE_S", 0.0)
-    status = demos.main(["--logs", "kept"])
-    out = capsys.readouterr().out
-    logs = sorted(Path("kept").glob("*.db"))
-
-    assert status == 0
-    assert out.count("Model:  offline stand-in (rule-based, no language model)") == 2
-    assert "Founder → Marketing Expert\n" in out
-    assert "Founder → group “" in out
-    assert out.count("Stopped: quiet: nobody has anything left to say.") == 2
-    assert out.count("wrote to:") == 2
-    assert len(logs) == 2
-    assert all(str(log) in out for log in logs)
-    assert f"Thread logs:  {logs[1].with_suffix('')}/" in out
-    assert (logs[0].with_suffix("") / "Founder").is_file()
-
-
 def test_an_agent_left_alone_has_no_thread_log():
     """The network engineer's file would be empty, so there is none; the others' begin with their turn."""
     folder = thread_logs_of(demos.run(1))
@@ -109,14 +60,3 @@ def test_an_agent_left_alone_has_no_thread_log():
 
     assert [path.name for path in thread_logs_in(folder)] == ["Founder", "Marketing Expert"]
     assert read_turn(first.strip("\n")).plain == ("Begin",)
-
-
-def test_a_mistake_on_the_command_line_is_one_line(capsys):
-    """A model without a key, --json without a demo, a demo that is not there."""
-    assert demos.main(["1", "--model", "gpt-5-mini"]) == 1
-    assert capsys.readouterr().err.startswith("error: the model 'gpt-5-mini' needs a key")
-    for wrong in (["--json"], ["3"]):
-        with pytest.raises(SystemExit):
-            demos.main(wrong)
-    with pytest.raises(ValueError, match="right would be 1 or 2"):
-        demos.cast(3)

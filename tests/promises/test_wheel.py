@@ -42,6 +42,15 @@ def run(*command, cwd):
     return done.stdout
 
 
+def tutorials():
+    """Return the notebooks and their recordings, as their names in the wheel: they lie in the package there."""
+    found = (ROOT / "notebooks").rglob("*")
+    kept = [
+        path.relative_to(ROOT).as_posix() for path in found if path.is_file() and path.suffix in (".ipynb", ".jsonl")
+    ]
+    return {f"intercom_nb/{name}" for name in kept if "/logs/" not in name and ".ipynb_checkpoints" not in name}
+
+
 def files_of_the_package():
     """Return the files that belong in the wheel, as their names in it."""
     found = (path for path in PACKAGE.rglob("*") if path.is_file())
@@ -78,7 +87,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     """Casts, guideline, static files and the mark of typed packages among them."""
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
-    assert names == files_of_the_package()
+    assert names == files_of_the_package() | tutorials()
     assert "intercom_nb/casts/demo_2/04_domain-expert/mission.md" in names
 
 
@@ -99,9 +108,21 @@ def test_what_is_installed_finds_its_files_elsewhere(python, tmp_path):
     )
 
 
+def test_the_command_is_there_and_copies_the_notebooks(python, tmp_path):
+    """As it is written in a terminal; each notebook is the one that is stored here."""
+    command = python.with_name("intercom-nb.exe" if os.name == "nt" else "intercom-nb")
+    told = run(str(command), "notebooks", "t", cwd=tmp_path).splitlines()
+    here = {name.removeprefix("intercom_nb/notebooks/") for name in tutorials()}
+
+    assert {Path(name).relative_to("t").as_posix() for name in told} == here
+    for name in here:
+        assert (tmp_path / "t" / name).read_bytes() == (ROOT / "notebooks" / name).read_bytes()
+    assert "offline stand-in" in run(str(command), "demo", "1", cwd=tmp_path)
+
+
 def test_the_first_demo_runs_from_the_wheel(python, tmp_path):
     """To its end, offline, with its log where it was run."""
-    told = json.loads(run(python, "-m", "intercom_nb.demos", "1", "--json", cwd=tmp_path))
+    told = json.loads(run(python, "-m", "intercom_nb", "demo", "1", "--json", cwd=tmp_path))
 
     assert told["stopped"] == "quiet"
     assert told["who"]["Founder"]["Marketing Expert"] >= 1
