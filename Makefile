@@ -11,7 +11,7 @@ OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY=
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick long aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock clean
+.PHONY: help demo test check quick long lowest aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock release clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,18 @@ quick: $(STAMP)  ## Run the tests that need no browser, kernel or kill, with few
 
 long: $(STAMP)  ## Run the tests with ten times the kills and random societies, others each time: an hour
 	$(OFFLINE) $(BIN)/python -m pytest $(PARALLEL) --hypothesis-profile=long -m "not alone" tests
+
+# What tests and builds is the newest there is; the package's own requirements are the oldest that pyproject.toml allows.
+# Old libraries warn of what has changed since; that is no fault of ours, so warnings are no errors here.
+LOWEST := build/lowest
+lowest: $(STAMP)  ## Run the core of the tests with the oldest versions of every requirement
+	$(BIN)/uv --no-config pip compile pyproject.toml --resolution lowest-direct --python-version 3.11 \
+		--no-annotate --no-header --quiet -o $(LOWEST).txt
+	$(BIN)/uv --no-config venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv --no-config pip install --quiet --python $(LOWEST)/bin/python -c $(LOWEST).txt --group test -e .
+	$(OFFLINE) $(LOWEST)/bin/python -m pytest $(PARALLEL) -W default --hypothesis-profile=quick -m "not (slow or kernel or alone)" $(CORE)
+
+CORE := $(addprefix tests/,analysis builder command contacts demos lab log members models routing runs service texts views)
 
 test-browser: $(STAMP)  ## Run the tests in a real JupyterLab and a real Chromium, and nothing else
 	$(OFFLINE) CI=true $(BIN)/python -m pytest tests/browser
@@ -87,6 +99,10 @@ notebooks: $(STAMP)  ## Run every notebook again and store its outputs; renew th
 lock: $(STAMP)  ## Resolve requirements-dev.lock anew
 	$(BIN)/uv --no-config pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements-dev.lock
+
+# What is built is what is committed; publishing is the work of .github/workflows/release.yml.
+release: $(STAMP)  ## Build wheel and sdist of a tag into dist (make release TAG=v1.2.3 REPOSITORY=https://…)
+	$(BIN)/python tools/release.py "$(TAG)" --repository "$(REPOSITORY)"
 
 clean:  ## Remove .venv and everything the tools left behind
 	rm -rf .venv build dist htmlcov .coverage .coverage.*

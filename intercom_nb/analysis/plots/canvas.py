@@ -10,8 +10,22 @@ from intercom_nb.checks import wrong_type
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["CROWD", "GREY", "WIDTH", "canvas", "crowded", "dress", "finish", "label", "listed", "most", "note"]
+__all__ = [
+    "CROWD",
+    "GREY",
+    "WIDTH",
+    "canvas",
+    "crowded",
+    "dress",
+    "finish",
+    "label",
+    "listed",
+    "most",
+    "note",
+    "root_figure",
+]
 
 WIDTH = 9.0  # inches: a notebook's width
 GREY = "#bdbdbd"
@@ -150,14 +164,19 @@ def dress(ax: "Axes") -> None:
         text.set_fontfamily(_families())
 
 
+def root_figure(ax: "Axes") -> "Figure":
+    """Return the whole figure that an axes which was drawn on is in, also where it lies in a part of it."""
+    figure: Figure = ax.figure.figure  # get_figure(root=True) says the same, from Matplotlib 3.10 on
+    return figure
+
+
 def finish(ax: "Axes", title: str) -> "Axes":
     """Give the axes its title, no wider than itself, and every text in it a font that can draw it."""
     shown = ax.set_title(title, loc="left", fontsize=11)
     dress(ax)
-    figure = ax.get_figure(root=True)
-    if figure is None or not title:
+    if not title:
         return ax
-    figure.draw_without_rendering()
+    root_figure(ax).draw_without_rendering()
     room, columns = ax.get_window_extent().width, len(title)
     while (needed := shown.get_window_extent().width) > room and columns > _NARROWEST:
         columns = max(int(columns * min(room / needed, 0.95)), _NARROWEST)

@@ -5,7 +5,18 @@ import textwrap
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, dress, finish, label, listed, most, note
+from intercom_nb.analysis.plots.canvas import (
+    CROWD,
+    canvas,
+    crowded,
+    dress,
+    finish,
+    label,
+    listed,
+    most,
+    note,
+    root_figure,
+)
 from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import LogRows, read_rows
 from intercom_nb.analysis.teams import By
@@ -116,8 +127,7 @@ def _places(ax: "Axes", ids: list[str], shown: list[str], look: _Look) -> dict[s
         around = _around(x, y, look.node / 2 + 4) if len(ids) <= _FEW else _outwards(angle, look.node / 2 + 4)
         texts.append(ax.annotate(text, (x, y), textcoords="offset points", fontsize=look.font, **around))
     dress(ax)
-    figure = ax.get_figure(root=True)
-    assert figure is not None  # noqa: S101 - an axes that was drawn on has one
+    figure = root_figure(ax)
     figure.draw_without_rendering()
     room, point = ax.get_window_extent(), figure.dpi / 72
     boxes = [text.get_window_extent() for text in texts]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.plots.activity import time_unit
-from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note
+from intercom_nb.analysis.plots.canvas import CROWD, canvas, crowded, finish, label, most, note, root_figure
 from intercom_nb.analysis.reading import Source, Until
 from intercom_nb.analysis.rows import Delivery, LogRows, Post, read_rows
 
@@ -145,9 +145,7 @@ def _legend(ax: "Axes") -> None:
         Line2D([], [], marker="o", linestyle="", mfc="#ffffff", mec="#000000", label="sending"),
         Line2D([], [], color=_WAITING, linewidth=3, label="mail waiting to be read"),
     ]
-    figure = ax.get_figure(root=True)
-    assert figure is not None  # noqa: S101 - an axes that was drawn on has one
-    height = ax.get_window_extent().height / figure.dpi
+    height = ax.get_window_extent().height / root_figure(ax).dpi
     below = -0.5 / max(height, 1.0)
     ax.legend(handles=handles, loc="upper right", bbox_to_anchor=(1.0, below), ncols=3, frameon=False, fontsize=9)
 
