@@ -11,7 +11,7 @@ OFFLINE := OPENAI_API_KEY= OPENAI_BASE_URL= INTERCOM_MODEL= INTERCOM_PLAY=
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick long lowest aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock release clean
+.PHONY: help demo test check quick long lowest docs aimock js views test-browser screenshots lint format types imports coverage bench bench-views lab notebooks lock release clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,18 @@ lowest: $(STAMP)  ## Run the core of the tests with the oldest versions of every
 	$(OFFLINE) $(LOWEST)/bin/python -m pytest $(PARALLEL) -W default --hypothesis-profile=quick -m "not (slow or kernel or alone)" $(CORE)
 
 CORE := $(addprefix tests/,analysis builder command contacts demos lab log members models routing runs service texts views)
+
+# An environment of its own: what builds the site is nothing that the package or its tests need.
+DOCS := build/docs
+$(DOCS)/.installed: requirements-docs.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-docs.lock
+	$(DOCS)/bin/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+docs: $(DOCS)/.installed  ## Build the site into build/site: every notebook runs, a warning or a dead link within is an error
+	$(DOCS)/bin/python -m sphinx -c docs -b html -E -W --keep-going -q . build/site
+	$(DOCS)/bin/python tools/site_links.py build/site
 
 test-browser: $(STAMP)  ## Run the tests in a real JupyterLab and a real Chromium, and nothing else
 	$(OFFLINE) CI=true $(BIN)/python -m pytest tests/browser
@@ -99,6 +111,9 @@ notebooks: $(STAMP)  ## Run every notebook again and store its outputs; renew th
 lock: $(STAMP)  ## Resolve requirements-dev.lock anew
 	$(BIN)/uv --no-config pip compile pyproject.toml --group dev --upgrade --universal --python-version 3.11 \
 		--generate-hashes --no-strip-extras --no-annotate --no-emit-index-url --custom-compile-command "make lock" --quiet -o requirements-dev.lock
+	$(BIN)/uv --no-config pip compile pyproject.toml --group docs --constraints requirements-dev.lock --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet -o requirements-docs.lock
 
 # What is built is what is committed; publishing is the work of .github/workflows/release.yml.
 release: $(STAMP)  ## Build wheel and sdist of a tag into dist (make release TAG=v1.2.3 REPOSITORY=https://…)
