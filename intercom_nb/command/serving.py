@@ -64,7 +64,7 @@ class LogServer(ThreadingHTTPServer):
     def __init__(self, log: Path, port: int = 0) -> None:
         with querying(log) as query:
             name = dict(query("SELECT key, value FROM meta"))["name"]
-        self.log = log
+        self.log = Path(log)
         self.over = threading.Event()
         self.token = secrets.token_urlsafe(32)
         page = files("intercom_nb.command") / "page"

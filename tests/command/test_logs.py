@@ -16,7 +16,7 @@ from intercom_nb.command import program
 @pytest.fixture
 def log():
     """Give the log of a demo, in the usual folder."""
-    return demos.run(1).log
+    return Path(str(demos.run(1).log))
 
 
 def command(*words):

@@ -6,6 +6,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -131,4 +132,4 @@ def test_two_servers_of_one_log_share_nothing_but_it(served):
 def test_a_log_that_is_written_right_now_can_be_served():
     """Its service is in this very process."""
     with InterComService("now") as intercom, LogServer(intercom.log) as server:
-        assert server.log == intercom.log
+        assert server.log == Path(str(intercom.log))
