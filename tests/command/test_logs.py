@@ -7,21 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from intercom_nb import demos, from_jsonl, messages_df
-from intercom_nb.command import program
+from terminal import typed as command
 
 
 @pytest.fixture
 def log():
     """Give the log of a demo, in the usual folder."""
     return Path(str(demos.run(1).log))
-
-
-def command(*words):
-    """Run the command in this process."""
-    return CliRunner().invoke(program, [str(word) for word in words])
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from intercom_nb import demos
-from intercom_nb.command import program, talks
+from intercom_nb.command import talks
+from terminal import typed
 
 
 @pytest.fixture
 def command(monkeypatch):
     """Give a function that runs the command in this process, at the stand-in's own pace."""
     monkeypatch.setattr(talks, "_PACE_S", 0.0)
-    return lambda *words: CliRunner().invoke(program, words)
+    return typed
 
 
 @pytest.mark.parametrize("demo", [1, 2])
