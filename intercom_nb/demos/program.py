@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 from intercom_nb.builder.folders import load_agents
