@@ -18,7 +18,7 @@ from intercom_nb.errors import LogError
 from intercom_nb.log.text import to_jsonl
 from intercom_nb.views import to_html
 
-__all__ = ["export", "html", "view"]
+__all__ = ["export", "html", "newest", "view"]
 
 _log = click.argument("log", type=click.Path(exists=True), required=False)
 _out = click.option("-o", "--out", metavar="PATH", help="What to write. Default: the log's name, here.")
@@ -34,7 +34,7 @@ def view(log: str | None, port: int, *, browser: bool | None) -> None:
 
     The page is served to this computer alone, and only to whoever has its address.
     """
-    with LogServer(_found(log), port) as server:
+    with LogServer(newest(log), port) as server:
         click.echo(server.address)
         sys.stdout.flush()
         if sys.stdout.isatty() if browser is None else browser:
@@ -49,7 +49,7 @@ def view(log: str | None, port: int, *, browser: bool | None) -> None:
 @_force
 def html(log: str | None, out: str | None, *, force: bool) -> None:
     """Write a LOG as one HTML file that anybody can open."""
-    source = _found(log)
+    source = newest(log)
     path = _free(out or f"{source.stem}.html", force=force)
     click.echo(str(to_html(source, path)))
 
@@ -67,7 +67,7 @@ def html(log: str | None, out: str | None, *, force: bool) -> None:
 @_force
 def export(log: str | None, form: str, out: str | None, *, force: bool) -> None:
     """Write a LOG in another form; -o - prints it, where it is one text."""
-    source = _found(log)
+    source = newest(log)
     if form in ("csv", "parquet"):
         if out == "-":
             raise click.UsageError(f"{form} is a folder of files, which cannot be printed")
@@ -106,7 +106,7 @@ _TEXTS: dict[str, Callable[[Path, Path], Path]] = {
 }
 
 
-def _found(given: str | None) -> Path:
+def newest(given: str | None) -> Path:
     """Return the log that is meant: a file, or the newest of a folder.
 
     Raises

@@ -1,7 +1,7 @@
 """The command and its parts. Results go to standard output, sentences about what is wrong to standard error.
 
 It exits with 0 if all went well, 1 if something could not be done, 2 if the command was written wrongly, 3 if agents
-stopped for another reason than that nobody had anything left to say, and 130 if they were interrupted.
+stopped for another reason than that nobody had anything left to say or a log came out otherwise, 130 if interrupted.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import click
 from intercom_nb.command.doctor import doctor
 from intercom_nb.command.folders import new, notebooks
 from intercom_nb.command.logs import export, html, view
+from intercom_nb.command.records import replay, runs
 from intercom_nb.command.talks import demo, run
 from intercom_nb.errors import InterComError
 from intercom_nb.version import __version__
@@ -48,7 +49,7 @@ def program() -> None:
     """
 
 
-for _part in (demo, notebooks, new, run, view, html, export, doctor):
+for _part in (demo, notebooks, new, run, view, html, export, runs, replay, doctor):
     program.add_command(_part)
 
 

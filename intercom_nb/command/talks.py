@@ -21,10 +21,10 @@ from intercom_nb.service.service import InterComService
 from intercom_nb.texts.names import slug
 from intercom_nb.texts.reasons import sentence
 
-__all__ = ["demo", "run"]
+__all__ = ["NOT_QUIET", "demo", "functions_of", "run"]
 
 _PACE_S = 0.35  # the stand-in answers at once; a person watching needs time to read
-_NOT_QUIET = 3  # the exit status where agents stopped for another reason
+NOT_QUIET = 3  # the exit status where agents stopped for another reason, or a log came out otherwise
 _INTERRUPTED = 130  # as shells have it
 
 _model = click.option(
@@ -94,7 +94,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
         raise click.UsageError("--to names whom --say is for; give --say, too")
     usual = Limits()
     limits = replace(usual, tokens=tokens or usual.tokens, usd=usd or usual.usd)
-    builder = AgentBuilder(folder, tools=[] if tools is None else _functions(Path(tools)))
+    builder = AgentBuilder(folder, tools=[] if tools is None else functions_of(Path(tools)))
     agents = builder.agents
     if say is None and not begin and not any(agent.spec.begins for agent in agents):
         names = ", ".join(agent.name for agent in agents)
@@ -127,7 +127,7 @@ def _begin(
         intercom.add_person("You", description="The person at the terminal.").send_message(say, receiver.id)
 
 
-def _functions(file: Path) -> list[Callable[..., Any]]:
+def functions_of(file: Path) -> list[Callable[..., Any]]:
     """Return the functions that a file of the user's own defines; one that begins with an underscore is no tool."""
     try:
         found = runpy.run_path(str(file), run_name="tools")
@@ -173,4 +173,4 @@ def _typed(path: Path) -> Path:
 
 def _exit_unless_quiet(*reasons: str) -> None:
     if set(reasons) != {"quiet"}:
-        click.get_current_context().exit(_NOT_QUIET)
+        click.get_current_context().exit(NOT_QUIET)

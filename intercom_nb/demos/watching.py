@@ -9,7 +9,7 @@ from intercom_nb.analysis import delivery_counts
 from intercom_nb.messages import Message
 from intercom_nb.service.service import InterComService
 
-__all__ = ["line", "outcome", "table", "watched"]
+__all__ = ["line", "outcome", "shown_plainly", "table", "watched"]
 
 _LOOKS_S = 0.1  # how soon a message is on the screen
 # What would move the cursor, hide text or turn it around: nothing that an agent wrote steers a terminal.
@@ -47,14 +47,21 @@ def line(intercom: InterComService, message: Message) -> str:
     name = intercom.registry.name_of
     to = name(message.receiver_id)
     if message.sender_id is None:
-        return _seen(f"(the program) → {to}\n    {message.text}\n")
+        return shown_plainly(f"(the program) → {to}\n    {message.text}\n")
     if message.chat_id is not None:
         members = ", ".join(name(member) for member in intercom.registry.chat(message.chat_id).members)
         to = f"group “{name(message.chat_id)}” ({members})"
-    return _seen(f"{name(message.sender_id)} → {to}\n    {message.text}\n")
+    return shown_plainly(f"{name(message.sender_id)} → {to}\n    {message.text}\n")
 
 
-def _seen(text: str) -> str:
+def shown_plainly(text: str) -> str:
+    r"""Return a text of which no character steers the terminal it is shown on.
+
+    Examples
+    --------
+    >>> shown_plainly("red \x1b[31m") == "red \ufffd[31m"
+    True
+    """
     return _STEERS.sub("\ufffd", text.replace("\r\n", "\n"))
 
 

@@ -13,6 +13,13 @@ from intercom_nb import demos
 from intercom_nb.command import talks
 from terminal import typed
 
+# What is started in the background hears no interrupt; Python then takes none, unless it is told to.
+INTERRUPTIBLE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("intercom_nb", run_name="__main__")
+"""
+
 
 @pytest.fixture
 def command(monkeypatch):
@@ -160,7 +167,7 @@ def test_ctrl_c_stops_the_agents_and_says_how_to_go_on():
     """The log is whole: the sentence names it."""
     command = [sys.executable, "-m", "intercom_nb", "new", "mine"]
     subprocess.run(command, check=True, capture_output=True)
-    command = [sys.executable, "-m", "intercom_nb", "run", "mine"]
+    command = [sys.executable, "-c", INTERRUPTIBLE, "run", "mine"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         while "→" not in running.stdout.readline():
             pass
