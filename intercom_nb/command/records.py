@@ -30,7 +30,7 @@ def runs(folder: str | None, *, as_json: bool) -> None:
     A file that cannot be read as a log is listed with what is wrong with it.
     """
     root = Path(folder or setting("THREAD_LOGS_PATH") or "logs")
-    found: list[dict[str, Any]] = json.loads(runs_of(root).to_json(orient="records", date_format="iso"))
+    found = _records(root)
     for row in found:
         row["bytes"] = _size(root, row["log"])
     if as_json:
@@ -42,6 +42,17 @@ def runs(folder: str | None, *, as_json: bool) -> None:
         cells = (cell.ljust(wide[n]) if n < _TEXTS else cell.rjust(wide[n]) for n, cell in enumerate(row_of))
         wrong = "" if error is None else f"  {shown_plainly(error)}"
         click.echo("  ".join(cells).rstrip() + wrong)
+
+
+def _records(root: Path) -> list[dict[str, Any]]:
+    """Return a row for each log, as plain values; pandas 2 would make a number with a point of a count beside a gap."""
+    frame = runs_of(root)
+    counts = {str(name) for name, dtype in frame.dtypes.items() if str(dtype) == "Int64"}
+    rows = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return [
+        {name: int(value) if name in counts and value is not None else value for name, value in row.items()}
+        for row in rows
+    ]
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:
