@@ -1,5 +1,6 @@
 """Frames imitated: by a text that looks like their lines, by a group or an agent that is named like somebody."""
 
+import math
 import re
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from counts import times
-from intercom_nb import Agent, InterComService, InvalidNameError, ScriptedAssistant, call
+from intercom_nb import Agent, InterComService, InvalidNameError, Limits, ScriptedAssistant, call
 from intercom_nb.texts.turns import escape, unescape
 
 FIRST, LAST = "Incoming message from Founder", "End of Incoming message from Founder"
@@ -76,7 +77,8 @@ def split(turn):
 @pytest.fixture(scope="module")
 def society():
     """Give a service of two agents who say nothing, and of a founder in whose name others would speak."""
-    with InterComService("fenced", model=ScriptedAssistant(), logs=None, courtesy=False) as intercom:
+    lifted = Limits(runs=math.inf, tokens=math.inf, seconds=math.inf)  # one society reads every spelling there is
+    with InterComService("fenced", model=ScriptedAssistant(), logs=None, courtesy=False, limits=lifted) as intercom:
         intercom.add(Agent("Ann"), Agent("Founder"))
         yield intercom
 

@@ -365,7 +365,9 @@ def test_wait_shows_progress_in_its_own_cell_only(kernel):
     assert made == []
     assert progress["output_type"] == "display_data"
     assert list(progress["data"]) == ["text/plain"]
-    assert progress["data"]["text/plain"].startswith("finite: quiet: nobody has anything left to say (2 messages")
+    shown = progress["data"]["text/plain"]
+    assert shown.startswith("finite: quiet, but bob wrote “Read.” as plain text, and only tools reach others")
+    assert "(2 messages" in shown
     assert result["data"] == {"text/plain": "'quiet'"}
 
 
