@@ -11,13 +11,13 @@ from intercom_nb.analysis.traffic import who_to_whom
 from intercom_nb.checks import AnyPath
 from intercom_nb.log.equal import Difference, difference
 from intercom_nb.log.reading import HasStore, querying
+from intercom_nb.log.summary import summary
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Divergence", "Lineage", "divergence", "lineage"]
 
-_COUNTED = "SELECT messages, runs, usd FROM places ORDER BY seq DESC LIMIT 1"
 _LAST_PLACE = "SELECT COALESCE(MAX(seq), 0) FROM places WHERE seq < ?"
 _SIDE = ["sender", "receiver", "chat", "text"]
 
@@ -110,13 +110,11 @@ def lineage(logs: HasStore | AnyPath | Sequence[HasStore | AnyPath]) -> Lineage:
 
     rows: dict[str, dict[str, Any]] = {}
     for name, log in logs_of(logs).items():
-        with querying(log) as query:
-            meta = dict(query("SELECT key, value FROM meta"))
-            ((messages, runs, usd),) = query(_COUNTED)
-            place = int(meta["place"]) if "place" in meta else None
-            called = name or (log.stem if isinstance(log, Path) else meta["name"])
-            known = {"name": meta["name"], "log_id": meta["log_id"], "parent": meta.get("parent"), "place": place}
-            rows[called] = {**known, "messages": messages, "runs": runs, "usd": usd}
+        found = summary(log)
+        called = name or (log.stem if isinstance(log, Path) else found.name)
+        known = {"name": found.name, "log_id": found.log_id, "parent": found.parent, "place": found.parent_place}
+        spent = {"messages": found.spent.messages, "runs": found.spent.runs, "usd": found.spent.usd}
+        rows[called] = known | spent
     by_id = {row["log_id"]: name for name, row in rows.items()}
     for row in rows.values():
         row["parent"] = by_id.get(row["parent"], row["parent"])
