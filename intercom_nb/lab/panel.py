@@ -10,7 +10,7 @@ from intercom_nb.members.cards import who_html
 from intercom_nb.readable import counted
 from intercom_nb.views import Dashboard
 
-__all__ = ["LabPanel"]
+__all__ = ["LabPanel", "close_all"]
 
 
 class Ran(Protocol):
@@ -132,11 +132,16 @@ class LabPanel:
         with self._lock:
             if self._shown is not None:
                 self._shown.close()
-            pending = [self._box]
-            while pending:
-                one = pending.pop()
-                pending += getattr(one, "children", ())
-                one.close()
+            close_all(self._box)
+
+
+def close_all(widget: Any) -> None:
+    """Take a widget off the page, with all that is in it."""
+    pending = [widget]
+    while pending:
+        one = pending.pop()
+        pending += getattr(one, "children", ())
+        one.close()
 
 
 def _beside(runs: Sequence[Ran]) -> str:

@@ -4,6 +4,7 @@ import threading
 from html import escape
 from typing import Any, Protocol
 
+from intercom_nb.lab.panel import close_all
 from intercom_nb.notebook import keep_output_out_of_cells
 
 __all__ = ["StudyPanel"]
@@ -110,11 +111,7 @@ class StudyPanel:
             follower = self._follower
         if follower is not None:
             follower.join()
-        pending = [self._box]
-        while pending:
-            one = pending.pop()
-            pending += getattr(one, "children", ())
-            one.close()
+        close_all(self._box)
 
 
 def _row(counts: tuple[str, int, int, int]) -> str:
