@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values, find_dotenv
 
-__all__ = ["file_of", "setting"]
+__all__ = ["file_of", "folder_of_logs", "setting"]
 
 
 def setting(name: str) -> str | None:
@@ -23,3 +23,8 @@ def file_of(name: str) -> Path | None:
     """Return the ``.env`` that says a setting; None where the environment does, or nobody."""
     path = find_dotenv(usecwd=True)
     return Path(path) if path and name not in os.environ and dotenv_values(path).get(name) else None
+
+
+def folder_of_logs() -> str:
+    """Return the folder of logs that the settings name; ``logs`` if none does."""
+    return setting("THREAD_LOGS_PATH") or "logs"

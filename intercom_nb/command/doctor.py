@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from intercom_nb.environment import file_of, setting
+from intercom_nb.environment import file_of, folder_of_logs, setting
 from intercom_nb.errors import InterComError
 from intercom_nb.models import ClientOptions, Models, Reply, plays_by_environment
 from intercom_nb.tools import Tool
@@ -100,7 +100,7 @@ def _settings() -> list[_Found]:
         if value:
             shown = "set" if name == "OPENAI_API_KEY" else value.rpartition("@")[2]
             found.append(f"{name} {shown} ({file or 'environment'})")
-    folder = Path(setting("THREAD_LOGS_PATH") or "logs").absolute()
+    folder = Path(folder_of_logs()).absolute()
     there = next(one for one in (folder, *folder.parents) if one.exists())
     can = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
     return [

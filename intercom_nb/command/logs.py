@@ -13,7 +13,7 @@ import click
 
 from intercom_nb.analysis import read_frames, to_graphml, to_markdown, to_mermaid, to_parquet
 from intercom_nb.command.serving import LogServer
-from intercom_nb.environment import setting
+from intercom_nb.environment import folder_of_logs
 from intercom_nb.errors import LogError
 from intercom_nb.log.text import to_jsonl
 from intercom_nb.views import to_html
@@ -114,7 +114,7 @@ def newest(given: str | None) -> Path:
     LogError
         If there is none.
     """
-    path = Path(given or setting("THREAD_LOGS_PATH") or "logs")
+    path = Path(given or folder_of_logs())
     if not path.is_dir():
         return path
     found = max(path.glob("*.db"), key=lambda one: (one.stat().st_mtime_ns, one.name), default=None)

@@ -10,7 +10,7 @@ from intercom_nb.analysis import runs_of
 from intercom_nb.command.logs import newest
 from intercom_nb.command.talks import NOT_QUIET, functions_of
 from intercom_nb.demos.watching import shown_plainly
-from intercom_nb.environment import setting
+from intercom_nb.environment import folder_of_logs
 from intercom_nb.service.replay import Replay
 from intercom_nb.service.replay import replay as replayed
 
@@ -29,7 +29,7 @@ def runs(folder: str | None, *, as_json: bool) -> None:
 
     A file that cannot be read as a log is listed with what is wrong with it.
     """
-    root = Path(folder or setting("THREAD_LOGS_PATH") or "logs")
+    root = Path(folder or folder_of_logs())
     found = _records(root)
     for row in found:
         row["bytes"] = _size(root, row["log"])

@@ -5,7 +5,7 @@ import inspect
 import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from intercom_nb import demos
@@ -17,9 +17,9 @@ from intercom_nb.members.agent import Agent, agent_from, own_code_of
 from intercom_nb.members.own_code import tools_from
 from intercom_nb.models import model_text
 from intercom_nb.service.options import Options
-from intercom_nb.texts.names import checked_text, slug
+from intercom_nb.texts.names import Names, checked_text, slug
 
-__all__ = ["Cast", "Condition", "Prepared", "conditions", "copies", "fingerprint", "prepared"]
+__all__ = ["Cast", "Condition", "Prepared", "conditions", "copies", "fingerprint", "prepared", "right_of"]
 
 Cast = int | Sequence[Agent] | Callable[[int], Sequence[Agent]]
 
@@ -44,7 +44,7 @@ class Condition:
     """
 
     labels: Mapping[str, str]
-    values: Mapping[str, Any] = field(hash=False)
+    values: Mapping[str, Any]
 
     @property
     def name(self) -> str:
@@ -158,7 +158,8 @@ def prepared(
         elif factor in _OPTIONS:
             told[factor] = value
         else:
-            raise ValueError(_nothing_to_vary(factor))
+            right = right_of(factor, (*_WHOLE, *_OPTIONS), before="<agent>.<field>, or ")
+            raise ValueError(f"vary[{factor!r}]: there is nothing of that name to vary; {right}")
     Options(**told)  # a wrong one is told now, not when it runs
     return Prepared(tuple(agents.values()), _beginners(tuple(agents.values()), chosen), told)
 
@@ -186,22 +187,16 @@ def copies(cast: Any, replication: int = 1) -> tuple[Agent, ...]:
 
 
 def _one_of(agents: Iterable[Agent], who: str, factor: str) -> Agent:
-    known = [*agents]
-    found = [one for one in known if who.casefold() in (one.id.casefold(), one.name.casefold())]
-    if not found:
-        raise ValueError(f"vary[{factor!r}]: nobody in the cast is called {who!r}; right would be: {_ids(known)}")
-    return found[0]
-
-
-def _ids(agents: Iterable[Agent]) -> str:
-    return listed(agent.id for agent in agents)
+    known = {one.id: one for one in agents}
+    found = Names((one.id, one.name) for one in known.values()).find(who)
+    if found is None:
+        raise ValueError(f"vary[{factor!r}]: nobody in the cast is called {who!r}; right would be: {listed(known)}")
+    return known[found]
 
 
 def _varied(agent: Agent, what: str, value: Any, factor: str) -> Agent:
     if what not in _FIELDS:
-        near = nearly(what, _FIELDS)
-        right = f"did you mean {near!r}?" if near else f"right would be one of: {listed(_FIELDS)}"
-        raise ValueError(f"vary[{factor!r}]: an agent has no {what!r} to vary; {right}")
+        raise ValueError(f"vary[{factor!r}]: an agent has no {what!r} to vary; {right_of(what, _FIELDS)}")
     code = own_code_of(agent)
     if what == "model":
         code, value = replace(code, model=value), model_text(value)
@@ -228,11 +223,10 @@ def _along(graph: Any) -> Callable[[Any, Any], bool]:
     return joined
 
 
-def _nothing_to_vary(factor: str) -> str:
-    known = (*_WHOLE, *_OPTIONS)
-    near = nearly(factor, known)
-    right = f"did you mean {near!r}?" if near else f"right would be <agent>.<field>, or one of: {listed(known)}"
-    return f"vary[{factor!r}]: there is nothing of that name to vary; {right}"
+def right_of(given: object, known: Sequence[str], *, before: str = "") -> str:
+    """Return what would be right in place of a name that is none: the one that was surely meant, or all there are."""
+    near = nearly(given, known) if isinstance(given, str) else ""
+    return f"did you mean {near!r}?" if near else f"right would be {before}one of: {listed(known)}"
 
 
 def _beginners(agents: Sequence[Agent], chosen: Any) -> tuple[str, ...]:
@@ -240,7 +234,7 @@ def _beginners(agents: Sequence[Agent], chosen: Any) -> tuple[str, ...]:
         return tuple(one.id for one in agents if one.spec.begins) or (agents[0].id,)
     names = [chosen] if isinstance(chosen, str) else chosen
     if not isinstance(names, list | tuple) or not names:
-        raise wrong_type("begins", chosen, f"ids of agents, of: {_ids(agents)}")
+        raise wrong_type("begins", chosen, f"ids of agents, of: {listed(agent.id for agent in agents)}")
     return tuple(_one_of(agents, checked_text(one, "begins"), "begins").id for one in names)
 
 

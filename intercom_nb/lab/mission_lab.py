@@ -9,8 +9,7 @@ from typing import Any
 
 from intercom_nb import demos
 from intercom_nb.analysis import delivery_counts, demo_goals
-from intercom_nb.checks import AnyPath, checked_flag, checked_path, checked_seconds, wrong_type
-from intercom_nb.environment import setting
+from intercom_nb.checks import AnyPath, checked_flag, checked_seconds, wrong_type
 from intercom_nb.errors import InterComError, LifecycleError, UnknownIdError
 from intercom_nb.lab.comparison import comparison
 from intercom_nb.lab.lab_run import LabRun
@@ -22,7 +21,7 @@ from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.readable import counted
 from intercom_nb.service.options import Options
-from intercom_nb.service.service import InterComService
+from intercom_nb.service.service import InterComService, checked_folder
 from intercom_nb.texts.names import Names, checked_text
 from intercom_nb.views import snapshot
 
@@ -76,8 +75,7 @@ class MissionLab:
     ) -> None:
         agents = demos.cast(cast) if isinstance(cast, int) else _checked_cast(cast)
         Options(model=model, limits=limits)  # a wrong one is told now, not when it runs
-        given = (setting("THREAD_LOGS_PATH") or "logs") if isinstance(logs, EllipsisType) else logs
-        self._logs = checked_path(given, "logs", "the path of a folder: a lab keeps its runs").absolute()
+        self._logs = checked_folder(logs, "the path of a folder: a lab keeps its runs")
         self.cast = {agent.id: agent for agent in agents}
         self.runs: list[LabRun] = []
         self.trouble = ""

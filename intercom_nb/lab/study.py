@@ -5,21 +5,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import EllipsisType, MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from intercom_nb.checks import checked_flag, checked_seconds, checked_whole, nearly, shown, wrong_type
+from intercom_nb.checks import checked_flag, checked_seconds, checked_whole, shown, wrong_type
 from intercom_nb.errors import LifecycleError, listed
-from intercom_nb.lab.conditions import Cast, Condition, Prepared, conditions, copies, fingerprint, prepared
+from intercom_nb.lab.conditions import Cast, Condition, Prepared, conditions, copies, fingerprint, prepared, right_of
 from intercom_nb.lab.statistics import smallest_mean_difference, smallest_share_difference
 from intercom_nb.lab.study_folder import FinishedRun, Lost, StudyFolder
 from intercom_nb.lab.study_panel import StudyPanel
 from intercom_nb.lab.study_picture import draw_study
 from intercom_nb.lab.study_tables import COUNTED, OutcomeOfLog, Tables
-from intercom_nb.lab.study_work import StudyWork, Unit, purse_for
+from intercom_nb.lab.study_work import StudyWork, Unit
 from intercom_nb.limits import Limits, Spent
 from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import Progress
 from intercom_nb.readable import counted
+from intercom_nb.runs.purse import Purse
 from intercom_nb.service.options import Options
 from intercom_nb.service.service import checked_folder
 from intercom_nb.texts.names import checked_text, slug
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["Study", "StudyPlan"]
 
 _ALPHA, _POWER = 0.05, 0.8
+_LIFTED = Limits(tokens=math.inf, usd=math.inf)  # type: ignore[arg-type] # a purse that only counts
 _SOON_S = 100
+_Key: TypeAlias = tuple[int, frozenset[tuple[str, str]]]
 _AGAIN = ("failed", "stale", "all")
 _TAKEN = ("name", "tags", "play", "api_key", "client", "limits", "model", "settings", "thread_logs")
 
@@ -154,13 +157,12 @@ class Study:
         self._options = told | _checked_options(options)
         has_pairs = seeds or callable(cast)
         self.paired = has_pairs if paired is None else checked_flag(paired, "paired")
-        folder = checked_folder(logs)
-        if folder is None:
-            raise wrong_type("logs", logs, "the path of a folder: a study keeps its runs")
+        folder = checked_folder(logs, "the path of a folder: a study keeps its runs")
         self._folder = StudyFolder(folder / slug(name), self.name)
         self._tables = Tables(tuple(vary), self.conditions, self.outcomes, self.paired)
         for condition in self.conditions:  # a wrong level is told now, not when it runs
             self._made(condition, 1)
+        self._fingerprints: dict[_Key, str | None] = {}
         self._work: StudyWork | None = None
         self._panel: StudyPanel | None = None
 
@@ -201,23 +203,26 @@ class Study:
     def _sorted(self) -> tuple[list[FinishedRun], list[FinishedRun]]:
         """Return the finished runs that count, and those that were made from something else."""
         finished, _ = self._folder.read()
-        now: dict[tuple[Any, ...], str] = {}
-        counting: dict[tuple[Any, ...], FinishedRun] = {}
+        counting: dict[_Key, FinishedRun] = {}
         others = []
-        known = {tuple(one.labels.items()): one for one in self.conditions}
         for run in finished:
-            condition = known.get(tuple(run.labels.items())) or _same(self.conditions, run)
-            key = (run.replication, *sorted(run.labels.items()))
-            if condition is None or run.replication > self.replications or key in counting:
-                others.append(run)
-                continue
-            if key not in now:
-                now[key] = fingerprint(self._made(condition, run.replication))
-            if now[key] == run.fingerprint:
+            key = _key(run.labels, run.replication)
+            if key not in counting and self._fingerprint_of(key) == run.fingerprint:
                 counting[key] = run
             else:
                 others.append(run)
         return list(counting.values()), others
+
+    def _fingerprint_of(self, key: _Key) -> str | None:
+        """Return the fingerprint that a run of this study has now, made once; None if there is no such run."""
+        if key not in self._fingerprints:
+            replication, labels = key
+            condition = next((one for one in self.conditions if one.labels == dict(labels)), None)
+            if condition is None or replication > self.replications:
+                self._fingerprints[key] = None
+            else:
+                self._fingerprints[key] = fingerprint(self._made(condition, replication))
+        return self._fingerprints[key]
 
     # -- before it is run
 
@@ -318,7 +323,7 @@ class Study:
         counting, stale = self._sorted()
         units = self._units(counting if again is None else self._kept(counting, stale, again), most)
         spent = [run.spent for run in (*counting, *stale)] + self._folder.lost_spending()
-        self._work = StudyWork(self.name, self._folder, units, at_once, purse_for(self.budget, spent))
+        self._work = StudyWork(self.name, self._folder, units, at_once, Purse(self.budget or _LIFTED, *spent))
         if self._panel is not None:
             self._panel.follow()
         return self
@@ -330,12 +335,12 @@ class Study:
         return [run for run in counting if run not in gone]
 
     def _units(self, finished: Iterable[FinishedRun], upto: int) -> list[Unit]:
-        done = {(run.replication, *sorted(run.labels.items())) for run in finished}
+        done = {_key(run.labels, run.replication) for run in finished}
         return [
             Unit(one, n, lambda one=one, n=n: self._made(one, n))  # type: ignore[misc]
             for n in range(1, upto + 1)
             for one in self.conditions
-            if (n, *sorted(one.labels.items())) not in done
+            if _key(one.labels, n) not in done
         ]
 
     def wait(self, timeout: float | None = None, *, progress: bool = True) -> str:
@@ -508,8 +513,9 @@ class Study:
         return rows
 
 
-def _same(known: Sequence[Condition], run: FinishedRun) -> Condition | None:
-    return next((one for one in known if one.labels == run.labels), None)
+def _key(labels: Mapping[str, str], replication: int) -> _Key:
+    """Return what tells one run of a study from the others."""
+    return replication, frozenset(labels.items())
 
 
 def _checked_name(name: object) -> str:
@@ -557,9 +563,7 @@ def _checked_level(level: object) -> float:
 def _one(given: object, known: Iterable[str], what: str) -> str:
     names = list(dict.fromkeys(known))
     if given not in names:
-        near = nearly(given, names) if isinstance(given, str) else ""
-        right = f"did you mean {near!r}?" if near else f"right would be one of: {listed(names)}"
-        raise ValueError(f"{what}={shown(given)}: {right}")
+        raise ValueError(f"{what}={shown(given)}: {right_of(given, names)}")
     return str(given)
 
 

@@ -5,22 +5,24 @@ is a finished run, and every finished run lies here once. What a run is a run of
 """
 
 import itertools
-import json
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from intercom_nb.errors import InterComError, LifecycleError, LogError
-from intercom_nb.limits import Limits, Spent
-from intercom_nb.log.state import State, state
+from intercom_nb.limits import Spent
+from intercom_nb.log.state import state
+from intercom_nb.log.summary import summary
 
 if TYPE_CHECKING:
     import filelock
 
-__all__ = ["FinishedRun", "Lost", "StudyFolder", "tags_of"]
+__all__ = ["FAILED", "FinishedRun", "Lost", "StudyFolder", "tags_of"]
+
+FAILED = "failed"  # the reason of a run in which some agent did
 
 _STUDY, _REPLICATION, _FINGERPRINT, _LEVEL = "study", "replication", "fingerprint", "vary "
 
@@ -108,15 +110,16 @@ class StudyFolder:
 
     def _run_at(self, path: Path) -> FinishedRun | Lost:
         try:
-            known = state(path)
-            tags = json.loads(known.options.get("tags", "{}"))
-            replication = int(tags[_REPLICATION])
+            known = summary(path)
+            replication = int(known.tags[_REPLICATION])
+            error_text = _error_in(path) if known.reason == FAILED else ""
         except (InterComError, KeyError, ValueError, TypeError) as error:
             return Lost(path, str(error) if isinstance(error, InterComError) else "it is the log of no study")
+        tags = known.tags
         if tags.get(_STUDY) != self._study:
             return Lost(path, f"it is of the study {tags.get(_STUDY)!r}")
         labels = {name.removeprefix(_LEVEL): label for name, label in tags.items() if name.startswith(_LEVEL)}
-        reason, error_text = how_it_ended(known)
+        reason = known.reason or "stopped"
         return FinishedRun(
             labels, replication, tags.get(_FINGERPRINT, ""), path, reason, error_text, known.spent, known.seconds
         )  # fmt: skip
@@ -126,7 +129,7 @@ class StudyFolder:
         found = []
         for path in sorted((self.path / "not_run").glob("*.db")):
             try:
-                found.append(state(path).spent)
+                found.append(summary(path).spent)
             except LogError:
                 continue  # cut off while it was being made: nothing was spent
         return found
@@ -170,10 +173,12 @@ class StudyFolder:
     def finish(self, log: Path, stem: str) -> None:
         """Put the log of a finished run in its place."""
         self._move(log, self.path, stem)
+        shutil.rmtree(log.parent, ignore_errors=True)
 
     def put_aside(self, log: Path) -> None:
         """Keep the log of a run that came to nothing, for what it has spent."""
         self._move(log, self.path / "not_run", log.stem)
+        shutil.rmtree(log.parent, ignore_errors=True)
 
     def _move(self, log: Path, folder: Path, stem: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -182,31 +187,14 @@ class StudyFolder:
         for tail in ("-wal", ""):  # the log itself last: a log without its tail would be half of one
             if (part := log.with_name(log.name + tail)).exists():
                 part.replace(target.with_name(target.name + tail))
-        shutil.rmtree(log.parent, ignore_errors=True)
 
     def runs_again(self, run: FinishedRun) -> None:
         """Put a finished run aside, so that it runs again."""
         self._read.pop(run.log, None)
-        self._move_only(run.log)
-
-    def _move_only(self, log: Path) -> None:
-        aside = self.path / "not_run"
-        aside.mkdir(exist_ok=True)
-        log.replace(aside / f"{log.stem}-{uuid.uuid4().hex[:8]}.db")
+        self._move(run.log, self.path / "not_run", run.log.stem)
 
 
-def how_it_ended(known: State) -> tuple[str, str]:
-    """Return why a run's service stopped, and the error of an agent that failed."""
-    limits = {one.name for one in fields(Limits)}
-    met = next((reason for who, reason in known.halts if who is None and reason in limits), "")
-    failed = next((run for run in known.runs if run.reason == "failed"), None)
-    if met:
-        return met, ""
-    if failed is not None:
-        return "failed", f"{failed.agent_id}: {failed.error}"
-    if any(run.reason == "steps" for run in known.runs):
-        return "steps", ""
-    if known.holds:
-        return "courtesy", ""
-    is_busy = bool(known.pending) or any(run.reason in (None, "stopped", "interrupted") for run in known.runs)
-    return ("stopped" if is_busy else "quiet"), ""
+def _error_in(path: Path) -> str:
+    """Return what a failed run's log says of the agent that failed."""
+    failed = next((run for run in state(path).runs if run.reason == FAILED), None)
+    return "" if failed is None else f"{failed.agent_id}: {failed.error}"

@@ -18,7 +18,7 @@ from intercom_nb.lab.statistics import (
     mean,
     share,
 )
-from intercom_nb.lab.study_folder import FinishedRun
+from intercom_nb.lab.study_folder import FAILED, FinishedRun
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,6 @@ COUNTED: Mapping[str, Callable[[FinishedRun], float]] = {
     "seconds": operator.attrgetter("seconds"),
 }
 """What every log has counted, and can be asked for as an outcome by its name."""
-FAILED = "failed"
 
 
 def outcome_of(run: FinishedRun, outcome: OutcomeOfLog | str) -> tuple[bool | float | None, str]:

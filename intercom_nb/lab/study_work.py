@@ -4,13 +4,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from intercom_nb.errors import InterComError
 from intercom_nb.lab.conditions import Condition, Prepared, fingerprint
 from intercom_nb.lab.study_folder import StudyFolder, tags_of
-from intercom_nb.limits import Limits, Spent
+from intercom_nb.limits import Spent
 from intercom_nb.notebook import keep_output_out_of_cells
 from intercom_nb.runs.purse import Purse, paid_from
 from intercom_nb.service.service import InterComService
@@ -189,17 +189,3 @@ def _talk(service: InterComService, made: Prepared) -> None:
     for agent_id in made.begins:
         next(agent for agent in made.agents if agent.id == agent_id).begin()
     service.wait(progress=False)
-
-
-def purse_for(budget: Limits | None, spent: Sequence[Spent]) -> Purse:
-    """Return what all runs of a study spend from, with what earlier ones have spent."""
-    total = Spent(
-        messages=sum(one.messages for one in spent),
-        runs=sum(one.runs for one in spent),
-        steps=sum(one.steps for one in spent),
-        tokens=sum(one.tokens for one in spent),
-        usd=sum(one.usd for one in spent),
-        unpriced=sum(one.unpriced for one in spent),
-    )
-    lifted = Limits(runs=float("inf"), tokens=float("inf"), usd=float("inf"), seconds=float("inf"))  # type: ignore[arg-type]
-    return Purse(lifted if budget is None else replace(budget), total)

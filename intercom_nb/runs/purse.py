@@ -31,13 +31,15 @@ class Purse:
     limits : Limits
         Of these, ``tokens`` and ``usd`` count.
     spent : Spent
-        What was spent of it before.
+        What was spent of it before, each a part of it.
     """
 
-    def __init__(self, limits: Limits, spent: Spent) -> None:
+    def __init__(self, limits: Limits, *spent: Spent) -> None:
         self.limits = limits
         self._lock = threading.Lock()
-        self._before = replace(spent)
+        self._before = Spent()
+        for one in spent:
+            _add(self._before, one, Spent())
         self._spending: list[tuple[HasSpent, Spent]] = []
         self._reserved = Spent()
 

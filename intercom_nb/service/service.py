@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from intercom_nb.checks import AnyPath, Told, checked_call, checked_flag, checked_path, checked_whole, shown
 from intercom_nb.contact_policies import ContactPolicy
 from intercom_nb.contacts.rule import MayContact
-from intercom_nb.environment import file_of, setting
+from intercom_nb.environment import file_of, folder_of_logs
 from intercom_nb.errors import LogError
 from intercom_nb.limits import Limits
 from intercom_nb.members.agent import Agent, check_free, own_code_of
@@ -31,6 +31,8 @@ from intercom_nb.service.options import Options
 from intercom_nb.texts.names import checked_name, checked_text
 
 __all__ = ["InterComService", "checked_folder"]
+
+_FOLDER_OR_MEMORY = "the path of a folder, or None to keep the log in memory"
 
 
 class InterComService(Told, Display):
@@ -173,7 +175,7 @@ class InterComService(Told, Display):
             tags=tags,
         )
         wanted = checked_name("intercom" if name is None else name, kind="service")
-        folder = checked_folder(logs)
+        folder = None if logs is None else checked_folder(logs, _FOLDER_OR_MEMORY)
         engine = None
         try:
             with claim_name(wanted, self) as free:  # a service that could not be made replaces nobody
@@ -579,24 +581,30 @@ class InterComService(Told, Display):
         return self._engine.hear(checked_call(call, "call", "a function of one argument, the piece"))
 
 
-def checked_folder(logs: object) -> Path | None:
-    """Return the folder that logs go to, or None to keep them in memory; what is left out follows the settings."""
-    if logs is None:
-        return None
+def checked_folder(logs: Any, right: str) -> Path:
+    """Return the folder that logs go to; what is left out follows the settings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no path; the sentence says what would be right.
+    LogError
+        If the settings name one that is not theirs to choose.
+    """
     given = _folder_set() if isinstance(logs, EllipsisType) else logs
     # At once absolute: a later change of the working folder is no change of the log's.
-    return checked_path(given, "logs", "the path of a folder, or None to keep the log in memory").absolute()
+    return checked_path(given, "logs", right).absolute()
 
 
 def _folder_set() -> str:
-    """Return the folder of logs that the settings name.
+    """Return the folder of logs that the settings name, to write into.
 
     Raises
     ------
     LogError
         If a ``.env`` above the working folder names one outside it: whoever wrote that file would choose where logs go.
     """
-    folder = setting("THREAD_LOGS_PATH") or "logs"
+    folder = folder_of_logs()
     file, here = file_of("THREAD_LOGS_PATH"), Path.cwd().resolve()
     if file is not None and file.parent.resolve() != here and not Path(folder).resolve().is_relative_to(here):
         told = f"{file} names it as the folder of logs, and that file lies above the working folder: nothing is written"

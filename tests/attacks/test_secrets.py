@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI
 
-from intercom_nb import Agent, InterComService, LogError, MissingKeyError, to_html, to_jsonl
+from intercom_nb import Agent, InterComService, LogError, MissingKeyError, MissionLab, Study, to_html, to_jsonl
 
 PASSWORD, TOKEN, HEADER = "pass%21word-123", "token-abc-123", "header-secret-123"
 NOWHERE = "127.0.0.1:9/v1"  # nothing listens there
@@ -126,6 +126,9 @@ def test_a_dotenv_above_me_does_not_choose_where_logs_go(monkeypatch, tmp_path, 
     else:
         with pytest.raises(LogError, match="lies above the working folder: nothing is written there; give logs= or"):
             InterComService("s", model="offline")
+        for keeper in (lambda: MissionLab(1, model="offline"), lambda: Study("s", 1, model="offline")):
+            with pytest.raises(LogError, match="lies above the working folder: nothing is written there"):
+                keeper()
         assert sorted(path.name for path in tmp_path.iterdir()) == [".env", "work"]
     InterComService("s", model="offline", logs=tmp_path / "given").stop()
 
