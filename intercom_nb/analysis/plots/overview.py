@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from intercom_nb.analysis.newest import newest_rows
@@ -14,12 +15,13 @@ from intercom_nb.log.reading import HasStore
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["draw_transcript", "overview_png"]
+__all__ = ["MOST", "NEWEST", "draw_transcript", "overview_png", "page_png"]
 
 _WIDTH, _DPI = 12.0, 84  # inches; 1,008 pixels: a notebook's width
-_NEWEST = 1_000  # messages
-_MOST = 20  # members: half a page has room for the names of no more
+NEWEST = 1_000  # messages
+MOST = 20  # members: half a page has room for the names of no more
 _LINES = 21  # of the transcript
 _COLUMNS = 70
 _EACH = 3  # lines of one text
@@ -41,24 +43,33 @@ def overview_png(source: HasStore | AnyPath) -> bytes:
     >>> overview_png(intercom)[1:4]
     b'PNG'
     """
+    state, total = newest_rows(source, NEWEST)
+    part = f"the newest {len(state.messages):,} of {total:,} messages" if len(state.messages) < total else ""
+    everybody, state = len(state.members), state.busiest(MOST)
+    lanes = min(1.5 + 0.3 * len(state.members), 4.5)
+    shown = "; ".join(filter(None, (crowded(len(state.members), everybody, at_most=MOST).removeprefix("; "), part)))
+
+    def draw(figure: "Figure") -> None:
+        grid = figure.add_gridspec(2, 2, height_ratios=(4.7, lanes), width_ratios=(1, 1.05))
+        draw_timeline(state, figure.add_subplot(grid[1, :]))
+        draw_transcript(figure.add_subplot(grid[0, 1]), state)
+        draw_graph(state, figure.add_subplot(grid[0, 0]))
+        if shown:
+            figure.suptitle(f"{shown[0].upper()}{shown[1:]}", x=0.01, ha="left", fontsize=11)
+
+    return page_png(4.7 + lanes, draw)
+
+
+def page_png(height: float, draw: "Callable[[Figure], object]") -> bytes:
+    """Return what is drawn on a figure as wide as a notebook and so many inches high, as a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    state, total = newest_rows(source, _NEWEST)
-    part = f"the newest {len(state.messages):,} of {total:,} messages" if len(state.messages) < total else ""
-    everybody, state = len(state.members), state.busiest(_MOST)
-    lanes = min(1.5 + 0.3 * len(state.members), 4.5)
     # A figure of its own, known to nobody else: no notebook shows it a second time, no other thread draws on it.
-    figure = Figure(figsize=(_WIDTH, 4.7 + lanes), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2, 2, height_ratios=(4.7, lanes), width_ratios=(1, 1.05))
-    draw_timeline(state, figure.add_subplot(grid[1, :]))
-    draw_transcript(figure.add_subplot(grid[0, 1]), state)
-    draw_graph(state, figure.add_subplot(grid[0, 0]))
-    shown = "; ".join(filter(None, (crowded(len(state.members), everybody, at_most=_MOST).removeprefix("; "), part)))
-    if shown:
-        figure.suptitle(f"{shown[0].upper()}{shown[1:]}", x=0.01, ha="left", fontsize=11)
+    draw(figure)
     picture = io.BytesIO()
     figure.savefig(picture, format="png")
     return picture.getvalue()

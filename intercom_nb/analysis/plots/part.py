@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from intercom_nb.analysis.newest import newest_rows
 from intercom_nb.analysis.plots.canvas import dress, label, note
 from intercom_nb.analysis.plots.graph import draw_graph
-from intercom_nb.analysis.plots.overview import draw_transcript, overview_png
+from intercom_nb.analysis.plots.overview import MOST, NEWEST, draw_transcript, overview_png, page_png
 from intercom_nb.analysis.plots.timeline import draw_timeline
 from intercom_nb.analysis.rows import LogRows
 from intercom_nb.log.reading import HasStore
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["part_png"]
 
-_WIDTH, _DPI = 12.0, 84  # inches; 1,008 pixels: a notebook's width
-_NEWEST = 1_000  # messages
-_MOST = 20  # members
 _BYTES = 44_000  # 59 kB as text, which is how a notebook stores it
 _COLOURS = (64, 32, 16)
 _SMALLER = 0.8
@@ -48,30 +45,14 @@ def part_png(source: HasStore | str | Path, part: str, focus: str = "") -> bytes
     """
     if part not in _PARTS:
         return _small(overview_png(source))
-    state = newest_rows(source, _NEWEST).rows.busiest(_MOST) if not focus else newest_rows(source, _NEWEST).rows
-    return _small(_drawn(part, _limited(state, focus)))
-
-
-def _drawn(part: str, state: LogRows) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
+    newest = newest_rows(source, NEWEST).rows
+    state = _limited(newest, focus) if focus else newest.busiest(MOST)
     height, draw = _PARTS[part]
-    size = (_WIDTH, height(state))
-    # A figure of its own, known to nobody else: no notebook shows it a second time, no other thread draws on it.
-    figure = Figure(figsize=size, dpi=_DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
-    FigureCanvasAgg(figure)
-    draw(state, figure.add_subplot())
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
-    return picture.getvalue()
+    return _small(page_png(height(state), lambda figure: draw(state, figure.add_subplot())))
 
 
 def _limited(state: LogRows, focus: str) -> LogRows:
     """Return what a view of one member or chat shows: its messages, and of members that one."""
-    if not focus:
-        return state
     heard = {delivery.seq for delivery in state.deliveries if delivery.receiver_id == focus}
     kept = [one for one in state.messages if focus in (one.sender_id, one.chat_id, one.receiver_id) or one.seq in heard]
     members = {focus: state.members[focus]} if focus in state.members else state.members
