@@ -21,6 +21,7 @@ from intercom_nb.models import ModelChoice
 from intercom_nb.notebook import Progress
 from intercom_nb.readable import counted
 from intercom_nb.runs.purse import Purse
+from intercom_nb.service.opening import checked_options
 from intercom_nb.service.options import Options
 from intercom_nb.service.service import checked_folder
 from intercom_nb.texts.names import checked_text, slug
@@ -35,7 +36,7 @@ _LIFTED = Limits(tokens=math.inf, usd=math.inf)  # type: ignore[arg-type] # a pu
 _SOON_S = 100
 _Key: TypeAlias = tuple[int, frozenset[tuple[str, str]]]
 _AGAIN = ("failed", "stale", "all")
-_TAKEN = ("name", "tags", "play", "api_key", "client", "limits", "model", "settings", "thread_logs")
+_TAKEN = ("tags", "play", "limits", "model", "settings", "thread_logs")  # what a study says itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -545,13 +546,11 @@ def _called(outcome: Any) -> Any:
 
 
 def _checked_options(options: Any) -> dict[str, Any]:
-    if not isinstance(options, Mapping):
-        raise wrong_type("options", options, "a dict of a service's parameters, such as {'courtesy': False}")
-    known = [one.name for one in fields(Options) if one.name not in _TAKEN]
-    for name in options:
-        if name not in (*known, "api_key", "client"):
-            raise ValueError(f"options={shown(name)}: it should be one of: {listed(known)}")
-    return dict(options)
+    told = dict(checked_options(options))
+    if taken := next((name for name in told if name in _TAKEN), ""):
+        known = [one.name for one in fields(Options) if one.name not in _TAKEN]
+        raise ValueError(f"options={shown(taken)}: it should be one of: {listed(known)}")
+    return told
 
 
 def _checked_level(level: object) -> float:
